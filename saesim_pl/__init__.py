@@ -1,0 +1,1 @@
+"""Train sparse autoencoders and measure how similar their feature spaces are."""

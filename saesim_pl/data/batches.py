@@ -1,0 +1,150 @@
+"""Batches that are pure functions of (epoch, index), and the data module built on them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from saesim_pl.data.true_features import TrueFeatures
+
+Stage = Literal["train", "validate"]
+Batch = dict[str, Tensor]
+
+
+class ActivationDataModule(LightningDataModule, ABC):
+    """Serves batches ``{stream: (batch, d_in)}`` that are pure functions of (seed, epoch, index).
+
+    Global batches do not depend on the number of processes: each rank takes its share of their rows. So
+    the same configuration gives the same run on one device and on many, ranks never see the same row, and
+    a run resumes at any step without saved state.
+
+    Args:
+        batch_size: Samples per optimiser step, over all processes.
+        num_workers: Processes that prepare batches ahead; 0 prepares them in the training process.
+    """
+
+    true_features: dict[str, TrueFeatures] | None = None
+    """Per stream the directions that generated it, or None where nobody knows them."""
+
+    aligned: bool = False
+    """Whether row i of two streams describes the same sample or token."""
+
+    same_space: bool = False
+    """Whether directions of two streams may be compared by cosine."""
+
+    def __init__(self, batch_size: int, num_workers: int = 0) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+
+    @property
+    @abstractmethod
+    def streams(self) -> dict[str, int]:
+        """Width ``d_in`` of each stream, known before ``fit``."""
+
+    @abstractmethod
+    def n_samples(self, stage: Stage) -> int:
+        """Rows of one epoch over all processes."""
+
+    @abstractmethod
+    def rows(self, stage: Stage, epoch: int, index: int, rows: slice) -> Batch:
+        """Rows ``rows`` of global batch ``index``: the same values whatever else is asked for."""
+
+    def n_batches(self, stage: Stage) -> int:
+        """Global batches of one epoch; training drops a last partial batch, validation keeps it."""
+        n_samples = self.n_samples(stage)
+        return n_samples // self.batch_size if stage == "train" else -(-n_samples // self.batch_size)
+
+    def batch(self, stage: Stage, epoch: int, index: int, rank: int = 0, world_size: int = 1) -> Batch:
+        """The share of global batch ``index`` that process ``rank`` of ``world_size`` trains on."""
+        size = min(self.batch_size, self.n_samples(stage) - index * self.batch_size)
+        share = slice(rank * size // world_size, (rank + 1) * size // world_size)
+        return self.rows(stage, epoch, index, share)
+
+    def train_dataloader(self) -> "BatchLoader":
+        """Batches of the trainer's present epoch, from the trainer's present step on."""
+        return self._loader("train", self._train_position)
+
+    def val_dataloader(self) -> "BatchLoader":
+        """The same batches at every validation."""
+        return self._loader("validate", lambda: (0, 0))
+
+    def test_dataloader(self) -> "BatchLoader":
+        """The validation batches."""
+        return self.val_dataloader()
+
+    def _loader(self, stage: Stage, position: Callable[[], tuple[int, int]]) -> "BatchLoader":
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        dataset = _Batches(self, stage, rank, world_size)
+        return BatchLoader(dataset, self.n_batches(stage), position, self.num_workers)
+
+    def _train_position(self) -> tuple[int, int]:
+        if self.trainer is None:
+            return 0, 0
+        return self.trainer.current_epoch, self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
+
+
+class _Batches(Dataset):
+    def __init__(self, data: ActivationDataModule, stage: Stage, rank: int, world_size: int) -> None:
+        self.data, self.stage, self.rank, self.world_size = data, stage, rank, world_size
+
+    def __getitem__(self, key: tuple[int, int]) -> Batch:
+        return self.data.batch(self.stage, *key, self.rank, self.world_size)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Workers need the data, never the trainer behind it.
+        data = object.__new__(type(self.data))
+        data.__dict__.update(self.data.__dict__, trainer=None)
+        return {**self.__dict__, "data": data}
+
+
+class BatchLoader:
+    """Iterates over the batches of one epoch, starting where the trainer stands.
+
+    Not a ``DataLoader``, so Lightning does not replace its sampler: ranks are told apart by the data
+    module. The position is read at the first ``next``, when Lightning has restored its counters, hence
+    there is no state to save.
+
+    Args:
+        dataset: Maps (epoch, index) to a batch.
+        n_batches: Batches of one epoch.
+        position: Gives the (epoch, index) at which an iteration begins.
+        num_workers: Processes that prepare batches ahead.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        n_batches: int,
+        position: Callable[[], tuple[int, int]],
+        num_workers: int = 0,
+    ) -> None:
+        self.dataset, self.n_batches, self.position = dataset, n_batches, position
+        self.num_workers = num_workers
+
+    def __len__(self) -> int:
+        return self.n_batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        epoch, start = self.position()
+        keys = [(epoch, index) for index in range(start, self.n_batches)]
+        yield from DataLoader(
+            self.dataset,
+            sampler=keys,
+            batch_size=None,
+            num_workers=self.num_workers,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: the trainer's own counters say where to go on."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """See :meth:`state_dict`."""

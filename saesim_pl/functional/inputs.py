@@ -1,0 +1,53 @@
+"""What every similarity function asks of its inputs, and the one way to normalise rows."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+def check_matrix(name: str, matrix: Tensor) -> None:
+    """Refuse what no similarity is defined for.
+
+    Args:
+        name: Name of the argument, for the message.
+        matrix: Rows to be compared.
+
+    Raises:
+        ValueError: Not a two-dimensional floating-point tensor with rows, columns and finite entries.
+    """
+    if matrix.ndim != 2:
+        raise ValueError(f"{name} must be two-dimensional (rows, columns), got shape {tuple(matrix.shape)}")
+    if not matrix.is_floating_point():
+        raise ValueError(f"{name} must be floating point, got {matrix.dtype}")
+    if 0 in matrix.shape:
+        raise ValueError(f"{name} is empty: shape {tuple(matrix.shape)}")
+    if not matrix.isfinite().all():
+        raise ValueError(f"{name} holds {int((~matrix.isfinite()).sum())} entries that are NaN or infinite")
+
+
+def check_same_width(a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "b")) -> None:
+    """Refuse two matrices whose rows do not live in one space; see :func:`check_matrix`."""
+    _check_both(a, b, names)
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"widths differ: {names[0]} has {a.shape[1]} columns, {names[1]} has {b.shape[1]}")
+
+
+def check_paired(a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "b")) -> None:
+    """Refuse two matrices whose rows cannot be paired one by one; see :func:`check_matrix`."""
+    _check_both(a, b, names)
+    if a.shape[0] != b.shape[0]:
+        raise ValueError(
+            f"rows must be paired: {names[0]} has {a.shape[0]} rows, {names[1]} has {b.shape[0]}"
+        )
+
+
+def _check_both(a: Tensor, b: Tensor, names: tuple[str, str]) -> None:
+    check_matrix(names[0], a)
+    check_matrix(names[1], b)
+    if a.device != b.device:
+        raise ValueError(f"devices differ: {names[0]} is on {a.device}, {names[1]} on {b.device}")
+
+
+def unit_rows(matrix: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    """Rows divided by their L2 norm; a zero row stays zero, so its cosine with anything is 0."""
+    norm = matrix.norm(dim=1, keepdim=True)
+    return matrix / norm.where(norm > 0, 1.0)
