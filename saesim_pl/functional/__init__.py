@@ -1,0 +1,95 @@
+"""Similarity and quality measures: pure functions of tensors, one formula a file."""
+
+from saesim_pl.functional.activation_correlation import activation_correlation
+from saesim_pl.functional.aligned_cosine_similarity import aligned_cosine_similarity
+from saesim_pl.functional.bures_similarity import bures_similarity
+from saesim_pl.functional.chance import (
+    expected_jaccard,
+    expected_joint_rank_jaccard,
+    expected_max_cosine,
+    expected_rank_similarity,
+)
+from saesim_pl.functional.concentricity_difference import concentricity_difference
+from saesim_pl.functional.correlation_match import correlation_match
+from saesim_pl.functional.distance_correlation import distance_correlation
+from saesim_pl.functional.eigenspace_overlap import eigenspace_overlap
+from saesim_pl.functional.firing_frequency import firing_frequency
+from saesim_pl.functional.fraction_recovered import fraction_recovered
+from saesim_pl.functional.fraction_variance_unexplained import fraction_variance_unexplained
+from saesim_pl.functional.gulp_distance import gulp_distance
+from saesim_pl.functional.jaccard_similarity import jaccard_similarity
+from saesim_pl.functional.joint_rank_jaccard import joint_rank_jaccard
+from saesim_pl.functional.linear_cka import linear_cka
+from saesim_pl.functional.linear_regression_r2 import linear_regression_r2
+from saesim_pl.functional.magnitude_difference import magnitude_difference
+from saesim_pl.functional.matched_cosine_similarity import matched_cosine_similarity
+from saesim_pl.functional.matching import Matching, match_by_correlation, match_by_cosine
+from saesim_pl.functional.mean_cca import mean_cca
+from saesim_pl.functional.mean_max_cosine_similarity import mean_max_cosine_similarity
+from saesim_pl.functional.mutual_knn import mutual_knn
+from saesim_pl.functional.nearest_neighbours import (
+    nearest_neighbours,
+    neighbour_overlap,
+    permute_neighbours,
+)
+from saesim_pl.functional.permutation_procrustes_distance import permutation_procrustes_distance
+from saesim_pl.functional.procrustes_distance import procrustes_distance
+from saesim_pl.functional.pwcca import pwcca
+from saesim_pl.functional.rank_similarity import rank_similarity
+from saesim_pl.functional.rbf_cka import rbf_cka
+from saesim_pl.functional.representational_similarity import representational_similarity
+from saesim_pl.functional.rsm_norm_difference import rsm_norm_difference
+from saesim_pl.functional.scores import Scores
+from saesim_pl.functional.second_order_cosine_similarity import second_order_cosine_similarity
+from saesim_pl.functional.similarity_warning import SimilarityWarning
+from saesim_pl.functional.singular_value_distance import singular_value_distance
+from saesim_pl.functional.svcca import SVCCAScore, svcca, svcca_components
+from saesim_pl.functional.uniformity_difference import uniformity_difference
+
+__all__ = [
+    "Matching",
+    "SVCCAScore",
+    "Scores",
+    "SimilarityWarning",
+    "activation_correlation",
+    "aligned_cosine_similarity",
+    "bures_similarity",
+    "concentricity_difference",
+    "correlation_match",
+    "distance_correlation",
+    "eigenspace_overlap",
+    "expected_jaccard",
+    "expected_joint_rank_jaccard",
+    "expected_max_cosine",
+    "expected_rank_similarity",
+    "firing_frequency",
+    "fraction_recovered",
+    "fraction_variance_unexplained",
+    "gulp_distance",
+    "jaccard_similarity",
+    "joint_rank_jaccard",
+    "linear_cka",
+    "linear_regression_r2",
+    "magnitude_difference",
+    "match_by_correlation",
+    "match_by_cosine",
+    "matched_cosine_similarity",
+    "mean_cca",
+    "mean_max_cosine_similarity",
+    "mutual_knn",
+    "nearest_neighbours",
+    "neighbour_overlap",
+    "permutation_procrustes_distance",
+    "permute_neighbours",
+    "procrustes_distance",
+    "pwcca",
+    "rank_similarity",
+    "rbf_cka",
+    "representational_similarity",
+    "rsm_norm_difference",
+    "second_order_cosine_similarity",
+    "singular_value_distance",
+    "svcca",
+    "svcca_components",
+    "uniformity_difference",
+]

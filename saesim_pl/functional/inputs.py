@@ -1,5 +1,6 @@
 """What every similarity function asks of its inputs, and the one way to normalise rows."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -20,8 +21,19 @@ def check_matrix(name: str, matrix: Tensor) -> None:
         raise ValueError(f"{name} must be floating point, got {matrix.dtype}")
     if 0 in matrix.shape:
         raise ValueError(f"{name} is empty: shape {tuple(matrix.shape)}")
-    if not matrix.isfinite().all():
+    # One pass without temporaries; a sum may also overflow, so only the slow test condemns.
+    if not matrix.sum().isfinite() and not matrix.isfinite().all():
         raise ValueError(f"{name} holds {int((~matrix.isfinite()).sum())} entries that are NaN or infinite")
+
+
+def check_option(name: str, value: str, options: tuple[str, ...]) -> None:
+    """Refuse a choice that does not exist, naming those that do.
+
+    Raises:
+        ValueError: ``value`` is none of ``options``.
+    """
+    if value not in options:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
 
 
 def check_same_width(a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "b")) -> None:
@@ -51,3 +63,11 @@ def unit_rows(matrix: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
     """Rows divided by their L2 norm; a zero row stays zero, so its cosine with anything is 0."""
     norm = matrix.norm(dim=1, keepdim=True)
     return matrix / norm.where(norm > 0, 1.0)
+
+
+def same_precision(*matrices: Tensor) -> tuple[Tensor, ...]:
+    """The matrices in their widest dtype, float32 at least: half precision would tie half of all scores."""
+    dtype = torch.float32
+    for matrix in matrices:
+        dtype = torch.promote_types(dtype, matrix.dtype)
+    return tuple(matrix.to(dtype) for matrix in matrices)

@@ -1,0 +1,133 @@
+"""What each measure is blind to: declared here once, checked by the tests, shown in the documentation."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from saesim_pl.functional.aligned_cosine_similarity import aligned_cosine_similarity
+from saesim_pl.functional.bures_similarity import bures_similarity
+from saesim_pl.functional.concentricity_difference import concentricity_difference
+from saesim_pl.functional.correlation_match import correlation_match
+from saesim_pl.functional.distance_correlation import distance_correlation
+from saesim_pl.functional.eigenspace_overlap import eigenspace_overlap
+from saesim_pl.functional.gulp_distance import gulp_distance
+from saesim_pl.functional.linear_cka import linear_cka
+from saesim_pl.functional.linear_regression_r2 import linear_regression_r2
+from saesim_pl.functional.magnitude_difference import magnitude_difference
+from saesim_pl.functional.mean_cca import mean_cca
+from saesim_pl.functional.permutation_procrustes_distance import permutation_procrustes_distance
+from saesim_pl.functional.procrustes_distance import procrustes_distance
+from saesim_pl.functional.pwcca import pwcca
+from saesim_pl.functional.rbf_cka import rbf_cka
+from saesim_pl.functional.representational_similarity import representational_similarity
+from saesim_pl.functional.rsm_norm_difference import rsm_norm_difference
+from saesim_pl.functional.singular_value_distance import singular_value_distance
+from saesim_pl.functional.svcca import svcca
+from saesim_pl.functional.uniformity_difference import uniformity_difference
+
+# What may happen to one side while the other stays. All but the last keep its rows in their places.
+TRANSFORMATIONS = {
+    "orthogonal": "rotating its space",
+    "column_permutation": "reordering its columns",
+    "isotropic_scale": "multiplying it by one positive number",
+    "translation": "adding one row to all its rows",
+    "invertible_linear": "multiplying it by any invertible matrix",
+    "row_permutation": "reordering its rows, which undoes the pairing",
+}
+
+
+@dataclass(frozen=True)
+class Invariance:
+    """A measure, with options, and the transformations that leave its value alone.
+
+    Each declared transformation may be applied to either side alone. What is not declared moves the
+    value, so a measure not invariant to ``row_permutation`` depends on the pairing.
+
+    Attributes:
+        measure: The function.
+        to: Names from :data:`TRANSFORMATIONS`, separated by spaces.
+        options: Keyword arguments of the measure; one declaration for each that changes what holds.
+        sides: The sides that may be transformed: both, or only one where the measure is directed.
+    """
+
+    measure: Callable[..., Tensor]
+    to: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    sides: str = "ab"
+
+    def __post_init__(self) -> None:
+        unknown = self.transformations - TRANSFORMATIONS.keys()
+        if unknown:
+            raise ValueError(f"unknown transformations: {sorted(unknown)}")
+
+    @property
+    def name(self) -> str:
+        """The measure as one would call it, and the side where only one is meant."""
+        options = ", ".join(f"{key}={value!r}" for key, value in self.options.items())
+        name = self.measure.__name__ + (f"({options})" if options else "")
+        return name if self.sides == "ab" else f"{name}, side {self.sides}"
+
+    @property
+    def transformations(self) -> frozenset[str]:
+        """:attr:`to` as a set."""
+        return frozenset(self.to.split())
+
+
+_SHAPE = "orthogonal column_permutation"
+_SIMILAR = f"{_SHAPE} isotropic_scale translation"
+_LINEAR = f"{_SIMILAR} invertible_linear"
+
+INVARIANCES: tuple[Invariance, ...] = (
+    Invariance(mean_cca, _LINEAR),
+    Invariance(svcca, _LINEAR, {"variance_share": 1.0}),
+    Invariance(svcca, _SIMILAR, {"variance_share": 0.8}),
+    Invariance(pwcca, "column_permutation isotropic_scale translation", sides="a"),
+    Invariance(pwcca, _LINEAR, sides="b"),
+    Invariance(linear_cka, _SIMILAR),
+    Invariance(linear_cka, _SIMILAR, {"estimator": "debiased"}),
+    Invariance(rbf_cka, _SIMILAR),
+    Invariance(representational_similarity, f"{_SHAPE} isotropic_scale", {"dissimilarity": "cosine"}),
+    Invariance(
+        representational_similarity, "column_permutation isotropic_scale", {"dissimilarity": "correlation"}
+    ),
+    Invariance(representational_similarity, _SIMILAR, {"dissimilarity": "euclidean"}),
+    Invariance(
+        representational_similarity,
+        f"{_SHAPE} translation",
+        {"dissimilarity": "euclidean", "comparison": "l2"},
+    ),
+    Invariance(distance_correlation, _SIMILAR),
+    Invariance(rsm_norm_difference, f"{_SHAPE} translation"),
+    Invariance(procrustes_distance, _SIMILAR),
+    Invariance(procrustes_distance, f"{_SHAPE} translation", {"form": "distance"}),
+    Invariance(procrustes_distance, f"{_SHAPE} isotropic_scale", {"form": "angular", "center": False}),
+    Invariance(procrustes_distance, _LINEAR, {"form": "angular", "alpha": 0.0}),
+    Invariance(bures_similarity, _SIMILAR),
+    Invariance(permutation_procrustes_distance, "column_permutation isotropic_scale translation"),
+    Invariance(permutation_procrustes_distance, "column_permutation translation", {"form": "distance"}),
+    Invariance(aligned_cosine_similarity, f"{_SHAPE} isotropic_scale"),
+    Invariance(aligned_cosine_similarity, "column_permutation isotropic_scale", {"alignment": "permutation"}),
+    Invariance(correlation_match, "column_permutation isotropic_scale translation"),
+    Invariance(linear_regression_r2, _LINEAR, sides="a"),
+    Invariance(linear_regression_r2, _SIMILAR, sides="b"),
+    Invariance(eigenspace_overlap, f"{_SHAPE} isotropic_scale invertible_linear"),
+    Invariance(gulp_distance, _LINEAR),
+    Invariance(gulp_distance, _SIMILAR, {"regularization": 0.1}),
+    Invariance(singular_value_distance, f"{_SHAPE} isotropic_scale row_permutation"),
+    Invariance(singular_value_distance, f"{_SHAPE} row_permutation", {"normalize": "none"}),
+    Invariance(magnitude_difference, f"{_SHAPE} row_permutation"),
+    Invariance(uniformity_difference, f"{_SHAPE} translation row_permutation"),
+    Invariance(concentricity_difference, f"{_SHAPE} isotropic_scale row_permutation"),
+)
+
+
+def invariance_table() -> str:
+    """The declarations as a Markdown table."""
+    lines = ["| measure | " + " | ".join(name.replace("_", " ") for name in TRANSFORMATIONS) + " |"]
+    lines.append("|---" * (len(TRANSFORMATIONS) + 1) + "|")
+    for invariance in INVARIANCES:
+        marks = ("yes" if name in invariance.transformations else "" for name in TRANSFORMATIONS)
+        lines.append(f"| `{invariance.name}` | " + " | ".join(marks) + " |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,33 @@
+"""Eigenvectors of a scatter matrix, and the directions in which it has none."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+# In eigenvalues, so 3e-7 in singular values: what rounding the data to float32 leaves in an empty direction.
+RANK_TOLERANCE = 1e-13
+
+
+def spectrum(scatter: Float[Tensor, "d d"]) -> tuple[Float[Tensor, " rank"], Float[Tensor, "d rank"]]:
+    """Positive eigenvalues, descending, and their eigenvectors.
+
+    A direction counts as empty when its singular value is below 3e-7 of the largest one, or below
+    ``sqrt(d * eps)`` of it.
+    """
+    values, vectors = torch.linalg.eigh(scatter)
+    values, vectors = values.flip(0), vectors.flip(1)
+    tolerance = max(RANK_TOLERANCE, len(values) * torch.finfo(values.dtype).eps)
+    rank = int((values > tolerance * values[0].clamp(min=0)).sum())
+    return values[:rank], vectors[:, :rank]
+
+
+def whitening(scatter: Float[Tensor, "d d"]) -> Float[Tensor, "d rank"]:
+    """``W`` with ``W^T scatter W = 1``; centred rows times ``W`` are an orthonormal basis of their columns.
+
+    Columns are first brought to one scale, which changes no span but keeps a column of huge variance
+    from drowning the others.
+    """
+    variance = scatter.diagonal()
+    inverse = torch.where(variance > 0, variance.where(variance > 0, 1.0).rsqrt(), 0.0)
+    values, vectors = spectrum(scatter * torch.outer(inverse, inverse))
+    return inverse[:, None] * vectors / values.sqrt()

@@ -1,0 +1,100 @@
+"""Each declared invariance holds on random data, and whatever is not declared moves the value."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Generator, Tensor
+
+from saesim_pl import functional
+from saesim_pl.functional.invariances import INVARIANCES, TRANSFORMATIONS, Invariance, invariance_table
+
+ROWS, WIDTH = 24, 4
+
+
+def _normal(*shape: int, generator: Generator) -> Tensor:
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def _orthogonal(rows: Tensor, g: Generator) -> Tensor:
+    return rows @ torch.linalg.qr(_normal(rows.shape[1], rows.shape[1], generator=g))[0]
+
+
+def _invertible(rows: Tensor, g: Generator) -> Tensor:
+    stretch = torch.logspace(0, 1, rows.shape[1], dtype=torch.float64)
+    return _orthogonal(_orthogonal(rows, g) * stretch, g)
+
+
+def _other_order(n: int, g: Generator) -> Tensor:
+    """A random order in which no place keeps its occupant."""
+    cycle = torch.randperm(n, generator=g)
+    order = torch.empty_like(cycle)
+    order[cycle] = cycle.roll(1)
+    return order
+
+
+APPLY: dict[str, Callable[[Tensor, Generator], Tensor]] = {
+    "orthogonal": _orthogonal,
+    "column_permutation": lambda rows, g: rows[:, _other_order(rows.shape[1], g)],
+    "isotropic_scale": lambda rows, g: rows * (2 + torch.rand((), generator=g, dtype=torch.float64)),
+    "translation": lambda rows, g: rows + 2 + _normal(1, rows.shape[1], generator=g),
+    "invertible_linear": _invertible,
+    "row_permutation": lambda rows, g: rows[_other_order(len(rows), g)],
+}
+
+
+def _pair(g: Generator) -> tuple[Tensor, Tensor]:
+    """Related sides with unequal variances and an offset, so that every transformation can be seen."""
+    shared = _normal(ROWS, WIDTH + 1, generator=g)
+    a = shared[:, :WIDTH] * torch.tensor([3.0, 2.0, 1.0, 0.6]) + torch.tensor([0.5, -0.3, 0.4, 0.2])
+    mix = _normal(WIDTH + 1, WIDTH + 1, generator=g)
+    return a, shared @ mix + 0.7 * _normal(ROWS, WIDTH + 1, generator=g) + 0.4
+
+
+def _values(invariance: Invariance, transformation: str, seed: int) -> list[tuple[float, float]]:
+    g = Generator().manual_seed(seed)
+    a, b = _pair(g)
+    before = invariance.measure(a, b, **invariance.options).item()
+    after = []
+    if "a" in invariance.sides:
+        after.append(invariance.measure(APPLY[transformation](a, g), b, **invariance.options).item())
+    if "b" in invariance.sides:
+        after.append(invariance.measure(a, APPLY[transformation](b, g), **invariance.options).item())
+    return [(before, value) for value in after]
+
+
+@pytest.mark.parametrize("invariance", INVARIANCES, ids=lambda invariance: invariance.name)
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**31))
+def test_declared_transformations_change_nothing(invariance: Invariance, seed: int) -> None:
+    for transformation in invariance.transformations:
+        for before, after in _values(invariance, transformation, seed):
+            assert after == pytest.approx(before, rel=1e-8, abs=1e-8), transformation
+
+
+@pytest.mark.parametrize("invariance", INVARIANCES, ids=lambda invariance: invariance.name)
+def test_all_other_transformations_move_the_value(invariance: Invariance) -> None:
+    for transformation in TRANSFORMATIONS.keys() - invariance.transformations:
+        values = [pair for seed in range(5) for pair in _values(invariance, transformation, seed)]
+        moved = [abs(after - before) > 1e-4 * abs(before) for before, after in values]
+        assert sum(moved) >= 0.8 * len(moved), transformation
+
+
+def test_every_measure_is_declared() -> None:
+    declared = {invariance.measure.__name__ for invariance in INVARIANCES}
+    measures = {name for name in functional.__all__ if name.islower()} - {"svcca_components"}
+    assert measures <= declared
+
+
+def test_table_has_a_row_for_each_declaration() -> None:
+    lines = invariance_table().splitlines()
+    assert len(lines) == len(INVARIANCES) + 2
+    assert "| `mean_cca` | yes | yes | yes | yes | yes |  |" in lines
+    assert {line.count("|") for line in lines} == {len(TRANSFORMATIONS) + 2}
+
+
+def test_unknown_transformation_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown transformations: \\['shear'\\]"):
+        Invariance(functional.svcca, "shear")
