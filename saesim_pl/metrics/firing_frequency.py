@@ -1,0 +1,37 @@
+"""How often each latent fires, over all batches."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torchmetrics import Metric
+
+
+class FiringFrequency(Metric):
+    """See :func:`~saesim_pl.functional.firing_frequency`; over the rows of all updates.
+
+    Args:
+        d_sae: Number of latents.
+        kwargs: Passed to ``torchmetrics.Metric``.
+    """
+
+    higher_is_better = None
+    is_differentiable = False
+    full_state_update = False
+    fired: Tensor
+    count: Tensor
+
+    def __init__(self, d_sae: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.add_state("fired", torch.zeros(d_sae, dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, latents: Float[Tensor, "batch d_sae"]) -> None:
+        """Add a batch of latents."""
+        self.fired += (latents > 0).sum(0)
+        self.count += len(latents)
+
+    def compute(self) -> Float[Tensor, " d_sae"]:
+        """Shares in [0, 1]."""
+        return self.fired.double() / self.count

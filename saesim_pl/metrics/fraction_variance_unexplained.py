@@ -1,0 +1,47 @@
+"""Share of the activations' variance that a reconstruction misses, over all batches."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torchmetrics import Metric
+
+from saesim_pl.functional.fraction_variance_unexplained import fvu_from_sums
+
+
+class FractionVarianceUnexplained(Metric):
+    """See :func:`~saesim_pl.functional.fraction_variance_unexplained`; over the rows of all updates.
+
+    Args:
+        d_in: Width of the activations.
+        kwargs: Passed to ``torchmetrics.Metric``.
+    """
+
+    higher_is_better = False
+    is_differentiable = False
+    full_state_update = False
+    residual: Tensor
+    total: Tensor
+    square: Tensor
+    count: Tensor
+
+    def __init__(self, d_in: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.add_state("residual", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("total", torch.zeros(d_in, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("square", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, x: Float[Tensor, "batch d_in"], x_hat: Float[Tensor, "batch d_in"]) -> None:
+        """Add a batch and its reconstruction."""
+        x = x.double()
+        self.residual += (x - x_hat).square().sum()
+        self.total += x.sum(0)
+        self.square += x.square().sum()
+        self.count += len(x)
+
+    def compute(self) -> Float[Tensor, ""]:
+        """Share of the variance missed."""
+        variance = self.square - self.total.square().sum() / self.count
+        return fvu_from_sums(self.residual, variance.clamp_min(0))

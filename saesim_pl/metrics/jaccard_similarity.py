@@ -1,0 +1,10 @@
+"""Jaccard similarity of nearest neighbours as a metric."""
+
+from saesim_pl.functional.jaccard_similarity import jaccard_similarity
+from saesim_pl.metrics.neighbour_similarity import NeighbourSimilarity
+
+
+class JaccardSimilarity(NeighbourSimilarity):
+    """See :func:`~saesim_pl.functional.jaccard_similarity`; over the rows of all updates."""
+
+    function = staticmethod(jaccard_similarity)

@@ -1,0 +1,10 @@
+"""Mutual nearest neighbours as a metric."""
+
+from saesim_pl.functional.mutual_knn import mutual_knn
+from saesim_pl.metrics.neighbour_similarity import NeighbourSimilarity
+
+
+class MutualKnn(NeighbourSimilarity):
+    """See :func:`~saesim_pl.functional.mutual_knn`; over the rows of all updates."""
+
+    function = staticmethod(mutual_knn)

@@ -1,0 +1,10 @@
+"""Rank similarity of nearest neighbours as a metric."""
+
+from saesim_pl.functional.rank_similarity import rank_similarity
+from saesim_pl.metrics.neighbour_similarity import NeighbourSimilarity
+
+
+class RankSimilarity(NeighbourSimilarity):
+    """See :func:`~saesim_pl.functional.rank_similarity`; over the rows of all updates."""
+
+    function = staticmethod(rank_similarity)

@@ -1,0 +1,87 @@
+"""Twin of :mod:`saesim_pl.functional.representational_similarity`."""
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from saesim_pl.functional.dissimilarities import comparable_rows
+from saesim_pl.functional.representational_similarity import (
+    MAX_PAIRS,
+    has_sums,
+    representational_similarity,
+    representational_similarity_from_sums,
+)
+from saesim_pl.metrics.paired_rows import PairedRowsStore, rows_of
+from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
+from saesim_pl.metrics.similarity_metric import SimilarityMetric
+
+
+class RepresentationalSimilarity(SimilarityMetric):
+    """See :func:`~saesim_pl.functional.representational_similarity`.
+
+    Keeps sums for ``pearson`` and ``cosine`` over all but ``euclidean`` dissimilarities, else every row.
+
+    Args:
+        dissimilarity: Between rows of one side.
+        comparison: Between the dissimilarities of the two sides.
+        max_pairs: Most pairs to rank; above, as many are sampled.
+        seed: Of the sample.
+        kwargs: See :class:`torchmetrics.Metric`.
+    """
+
+    def __init__(
+        self,
+        dissimilarity: Literal["correlation", "cosine", "euclidean", "squared_euclidean"] = "correlation",
+        comparison: Literal["spearman", "pearson", "cosine", "l2", "rho_a"] = "spearman",
+        max_pairs: int = MAX_PAIRS,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        self.store = PairedSumsStore() if has_sums(dissimilarity, comparison) else PairedRowsStore()
+        super().__init__(**kwargs)
+        self.dissimilarity = dissimilarity
+        self.comparison = comparison
+        self.max_pairs = max_pairs
+        self.seed = seed
+        if self._maps_rows:
+            # Rows of norm 1 give the same sums mapped and unmapped, and a MetricCollection takes metrics
+            # whose states agree after one update for the same; a state of its own name keeps this apart.
+            self.add_state(f"{dissimilarity}_rows", torch.zeros(()), dist_reduce_fx="sum")
+
+    @property
+    def _maps_rows(self) -> bool:
+        keeps_sums = has_sums(self.dissimilarity, self.comparison)
+        return keeps_sums and self.dissimilarity in ("cosine", "correlation")
+
+    @property
+    def higher_is_better(self) -> bool:  # type: ignore[override]
+        """False for ``l2``, a distance."""
+        return self.comparison != "l2"
+
+    @property
+    def plot_lower_bound(self) -> float:  # type: ignore[override]
+        """Dissimilarities are not negative, correlations of them may be."""
+        return 0.0 if self.comparison in ("l2", "cosine") else -1.0
+
+    @property
+    def plot_upper_bound(self) -> float | None:  # type: ignore[override]
+        """1, but for ``l2``."""
+        return None if self.comparison == "l2" else 1.0
+
+    def features(self, rows: Tensor) -> Tensor:
+        """Rows of norm 1 whose inner products are the similarities, where sums of those are kept."""
+        return comparable_rows(rows, self.dissimilarity) if self._maps_rows else rows
+
+    def compute(self) -> Tensor:
+        """Value over all rows seen.
+
+        Raises:
+            ValueError: Fewer than 3 rows were seen.
+        """
+        options = {"dissimilarity": self.dissimilarity, "comparison": self.comparison}
+        if has_sums(**options):
+            return representational_similarity_from_sums(sums_of(self.metric_state), **options)
+        return representational_similarity(
+            *rows_of(self), **options, max_pairs=self.max_pairs, seed=self.seed
+        )

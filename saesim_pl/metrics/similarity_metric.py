@@ -1,0 +1,64 @@
+"""What every similarity metric shares: row-paired updates, states that keep their precision, a plot."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from saesim_pl.functional.inputs import check_paired
+from saesim_pl.metrics.paired_rows import PairedRowsStore
+from saesim_pl.metrics.paired_sums import PairedSumsStore
+
+
+class SimilarityMetric(Metric):
+    """Similarity of two streams of paired rows, given in blocks of any size.
+
+    A subclass names what it keeps, its :attr:`store`, and computes from that.
+
+    Args:
+        kwargs: See :class:`torchmetrics.Metric`.
+    """
+
+    full_state_update = False
+    is_differentiable = False
+    store: PairedSumsStore | PairedRowsStore
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for name, default in self.store.defaults().items():
+            self.add_state(name, default, dist_reduce_fx=self.store.reduction)
+
+    def update(self, a: Tensor, b: Tensor) -> None:
+        """Add a block of rows of ``a``, each paired with the same row of ``b``."""
+        check_paired(a, b)
+        self.store.add(self, self.features(a), self.features(b))
+
+    def features(self, rows: Tensor) -> Tensor:
+        """What to keep of some rows: the rows themselves, unless a subclass says otherwise."""
+        return rows
+
+    def plot(self, val: Tensor | Sequence[Tensor] | None = None, ax: Any | None = None) -> Any:
+        """Plot one value or several; by default the computed one. See :meth:`torchmetrics.Metric.plot`."""
+        return self._plot(val, ax)
+
+    def set_dtype(self, dst_type: str | torch.dtype) -> "SimilarityMetric":
+        """Does nothing: states in half precision would be wrong, whatever the model runs in."""
+        return self
+
+    # Lightning casts a module's metrics along with its weights, and torchmetrics lets ``.to(dtype)`` through.
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> "SimilarityMetric":
+        def move(tensor: Tensor) -> Tensor:
+            moved = fn(tensor)
+            return moved if moved.dtype == tensor.dtype else tensor.to(moved.device)
+
+        return super()._apply(move, exclude_state)
+
+    def _reduce_states(self, incoming_state: dict[str, Any]) -> None:
+        super()._reduce_states(self.store.made_addable(self, incoming_state))
+
+    def _sync_dist(self, dist_sync_fn: Callable[..., Any], process_group: Any | None = None) -> None:
+        group = process_group or self.process_group
+        self.store.make_addable_over_ranks(self, lambda tensor: dist_sync_fn(tensor, group=group))
+        super()._sync_dist(dist_sync_fn, process_group)
