@@ -1,0 +1,82 @@
+"""What every sparse autoencoder is."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+@dataclass
+class SAEOutput:
+    """What one pass over a batch gives.
+
+    Attributes:
+        x_hat: Reconstruction.
+        latents: SAE activations.
+        loss: What training minimises; the only differentiable attribute.
+        terms: Named parts of the loss, before their coefficients.
+    """
+
+    x_hat: Float[Tensor, "batch d_in"]
+    latents: Float[Tensor, "batch d_sae"]
+    loss: Float[Tensor, ""]
+    terms: dict[str, Float[Tensor, ""]]
+
+
+class SparseAutoencoder(nn.Module, ABC):
+    """Weights, names and orientation as in SAELens: ``x_hat = encode(x) @ W_dec + b_dec``.
+
+    Starts from unit decoder rows drawn uniformly from the sphere, ``W_enc`` their transpose, biases 0.
+
+    Args:
+        d_in: Width of the activations.
+        d_sae: Number of latents.
+    """
+
+    W_enc: Float[Tensor, "d_in d_sae"]
+    b_enc: Float[Tensor, " d_sae"]
+    W_dec: Float[Tensor, "d_sae d_in"]
+    b_dec: Float[Tensor, " d_in"]
+
+    def __init__(self, d_in: int, d_sae: int) -> None:
+        super().__init__()
+        for name, width in {"d_in": d_in, "d_sae": d_sae}.items():
+            if width < 1:
+                raise ValueError(f"{name} must be at least 1, got {width}")
+        self.W_dec = nn.Parameter(nn.functional.normalize(torch.randn(d_sae, d_in), dim=1))
+        self.W_enc = nn.Parameter(self.W_dec.detach().T.clone(memory_format=torch.contiguous_format))
+        self.b_enc = nn.Parameter(torch.zeros(d_sae))
+        self.b_dec = nn.Parameter(torch.zeros(d_in))
+
+    @property
+    def d_in(self) -> int:
+        """Width of the activations."""
+        return self.W_dec.shape[1]
+
+    @property
+    def d_sae(self) -> int:
+        """Number of latents."""
+        return self.W_dec.shape[0]
+
+    @property
+    def dictionary(self) -> Float[Tensor, "d_sae d_in"]:
+        """Decoder rows, detached: what similarity measures compare."""
+        return self.W_dec.detach()
+
+    @abstractmethod
+    def encode(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_sae"]:
+        """Latents of ``x``, at least 0."""
+
+    def decode(self, latents: Float[Tensor, "batch d_sae"]) -> Float[Tensor, "batch d_in"]:
+        """Reconstruction from ``latents``."""
+        return torch.addmm(self.b_dec, latents, self.W_dec)
+
+    @abstractmethod
+    def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
+        """What training minimises, with everything computed on the way."""
+
+    def forward(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_in"]:
+        """Reconstruction of ``x``."""
+        return self.decode(self.encode(x))

@@ -1,0 +1,78 @@
+"""What every exported architecture keeps; a new one joins by being exported."""
+
+import pytest
+import torch
+
+from saesim_pl import saes
+
+ARCHITECTURES = [getattr(saes, name) for name in saes.__all__ if name.endswith("SAE")]
+D_IN, D_SAE, BATCH = 6, 10, 12
+
+
+@pytest.fixture(params=ARCHITECTURES, ids=lambda architecture: architecture.__name__)
+def sae(request: pytest.FixtureRequest) -> saes.SparseAutoencoder:
+    torch.manual_seed(0)
+    return request.param(D_IN, D_SAE)
+
+
+def test_shapes(sae: saes.SparseAutoencoder) -> None:
+    x = torch.randn(BATCH, D_IN)
+    output = sae.loss(x)
+    assert sae.encode(x).shape == output.latents.shape == (BATCH, D_SAE)
+    assert sae(x).shape == output.x_hat.shape == (BATCH, D_IN)
+    assert output.loss.shape == ()
+    assert sae.dictionary.shape == (D_SAE, D_IN)
+    assert not sae.dictionary.requires_grad
+    assert (sae.d_in, sae.d_sae) == (D_IN, D_SAE)
+
+
+def test_loss_and_forward_agree(sae: saes.SparseAutoencoder) -> None:
+    x = torch.randn(BATCH, D_IN)
+    output = sae.loss(x)
+    torch.testing.assert_close(output.latents, sae.encode(x))
+    torch.testing.assert_close(output.x_hat, sae.decode(sae.encode(x)))
+    assert output.latents.min() >= 0
+
+
+def test_gradients_are_finite_and_reach_every_weight(sae: saes.SparseAutoencoder) -> None:
+    sae.loss(torch.randn(BATCH, D_IN)).loss.backward()
+    for name, parameter in sae.named_parameters():
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_rows_do_not_notice_each_other(sae: saes.SparseAutoencoder) -> None:
+    x = torch.randn(BATCH, D_IN)
+    torch.testing.assert_close(sae.encode(x)[3:4], sae.encode(x[3:4]))
+
+
+def test_training_lowers_the_loss(sae: saes.SparseAutoencoder) -> None:
+    x = torch.randn(BATCH, D_IN)
+    optimizer = torch.optim.Adam(sae.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(50):
+        loss = sae.loss(x).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_weights_round_trip(sae: saes.SparseAutoencoder, tmp_path) -> None:
+    torch.save(sae.state_dict(), tmp_path / "sae.pt")
+    other = type(sae)(D_IN, D_SAE)
+    other.load_state_dict(torch.load(tmp_path / "sae.pt", weights_only=True))
+    x = torch.randn(BATCH, D_IN)
+    assert torch.equal(other(x), sae(x))
+
+
+def test_initial_weights_are_unit_rows_and_their_transpose(sae: saes.SparseAutoencoder) -> None:
+    torch.testing.assert_close(sae.W_dec.norm(dim=1), torch.ones(D_SAE))
+    assert torch.equal(sae.W_enc, sae.W_dec.T)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_bad_widths_are_refused(architecture: type) -> None:
+    with pytest.raises(ValueError, match="d_sae must be at least 1, got 0"):
+        architecture(D_IN, 0)
