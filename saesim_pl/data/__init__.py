@@ -1,0 +1,16 @@
+"""Data modules: where activations come from."""
+
+from saesim_pl.data.batches import ActivationDataModule, BatchLoader
+from saesim_pl.data.cached import CachedActivations
+from saesim_pl.data.synthetic import SyntheticActivations
+from saesim_pl.data.text import TextContexts
+from saesim_pl.data.true_features import TrueFeatures
+
+__all__ = [
+    "ActivationDataModule",
+    "BatchLoader",
+    "CachedActivations",
+    "SyntheticActivations",
+    "TextContexts",
+    "TrueFeatures",
+]

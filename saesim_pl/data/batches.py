@@ -62,7 +62,13 @@ class ActivationDataModule(LightningDataModule, ABC):
         return n_samples // self.batch_size if stage == "train" else -(-n_samples // self.batch_size)
 
     def batch(self, stage: Stage, epoch: int, index: int, rank: int = 0, world_size: int = 1) -> Batch:
-        """The share of global batch ``index`` that process ``rank`` of ``world_size`` trains on."""
+        """The share of global batch ``index`` that process ``rank`` of ``world_size`` trains on.
+
+        Raises:
+            IndexError: The epoch has no such batch.
+        """
+        if not 0 <= index < self.n_batches(stage):
+            raise IndexError(f"batch {index} of an epoch of {self.n_batches(stage)}")
         size = min(self.batch_size, self.n_samples(stage) - index * self.batch_size)
         share = slice(rank * size // world_size, (rank + 1) * size // world_size)
         return self.rows(stage, epoch, index, share)
@@ -81,8 +87,17 @@ class ActivationDataModule(LightningDataModule, ABC):
 
     def _loader(self, stage: Stage, position: Callable[[], tuple[int, int]]) -> "BatchLoader":
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        self._check_shares(stage, world_size)
         dataset = _Batches(self, stage, rank, world_size)
         return BatchLoader(dataset, self.n_batches(stage), position, self.num_workers)
+
+    def _check_shares(self, stage: Stage, world_size: int) -> None:
+        last = self.n_samples(stage) - (self.n_batches(stage) - 1) * self.batch_size
+        if stage == "train" and self.batch_size % world_size:
+            # Averaging gradients over ranks would weigh the rows of the smaller shares more.
+            raise ValueError(f"batch_size={self.batch_size} does not divide among {world_size} processes")
+        if stage == "validate" and last < world_size:
+            raise ValueError(f"the last validation batch has {last} rows for {world_size} processes")
 
     def _train_position(self) -> tuple[int, int]:
         if self.trainer is None:

