@@ -1,0 +1,145 @@
+import pytest
+import torch
+from lightning.pytorch import Trainer
+
+from saesim_pl.cohort import SAECohort
+from saesim_pl.data import SyntheticActivations
+from saesim_pl.functional import fraction_variance_unexplained
+from saesim_pl.saes import StandardSAE
+
+
+def data(**kwargs) -> SyntheticActivations:
+    sizes = {"d_in": 12, "n_features": 16, "mean_active": 2.0, "samples_per_epoch": 2048, "batch_size": 128}
+    return SyntheticActivations(**sizes | {"validation_samples": 300} | kwargs)
+
+
+def cohort(*names: str, d_sae: int = 24, **kwargs) -> SAECohort:
+    return SAECohort(
+        {name: lambda d_in: StandardSAE(d_in, d_sae) for name in names}, data().streams, **kwargs
+    )
+
+
+def fit(model: SAECohort, tmp_path, **kwargs) -> Trainer:
+    settings = {
+        "max_epochs": 2,
+        "accelerator": "cpu",
+        "gradient_clip_val": 0.1,
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "num_sanity_val_steps": 0,
+        "log_every_n_steps": 1,
+        "default_root_dir": tmp_path,
+    }
+    trainer = Trainer(**settings | kwargs)
+    trainer.fit(model, datamodule=data())
+    return trainer
+
+
+def test_an_sae_does_not_notice_the_others(tmp_path) -> None:
+    alone, pair, three = cohort("a"), cohort("a", "b"), cohort("b", "a", "c", reads={"c": "a"})
+    for model in (alone, pair, three):
+        fit(model, tmp_path)
+    for name, weight in alone.saes["a"].state_dict().items():
+        assert torch.equal(weight, pair.saes["a"].state_dict()[name])
+        assert torch.equal(weight, three.saes["a"].state_dict()[name])
+    assert not torch.equal(three.saes["a"].W_dec, three.saes["c"].W_dec)
+
+
+def test_clipping_bounds_each_gradient_by_itself() -> None:
+    model = cohort("a", "b")
+    for name, size in {"a": 5.0, "b": 0.01}.items():
+        for parameter in model.saes[name].parameters():
+            parameter.grad = torch.full_like(parameter, size)
+    small = model.saes["b"].W_enc.grad.clone()
+    model.configure_gradient_clipping(None, gradient_clip_val=1.0)
+    norm = torch.cat([p.grad.flatten() for p in model.saes["a"].parameters()]).norm()
+    assert norm.item() == pytest.approx(1.0, rel=1e-4)
+    assert torch.equal(model.saes["b"].W_enc.grad, small)
+
+
+def test_seeds_decide_the_initial_weights() -> None:
+    first, again, other = (
+        cohort("a", "b", seeds={"a": 1}),
+        cohort("a", seeds={"a": 1}),
+        cohort("a", seeds={"a": 2}),
+    )
+    assert torch.equal(first.saes["a"].W_dec, again.saes["a"].W_dec)
+    assert not torch.equal(first.saes["a"].W_dec, other.saes["a"].W_dec)
+    assert not torch.equal(first.saes["a"].W_dec, first.saes["b"].W_dec)
+
+
+def test_building_an_sae_leaves_the_global_generator_alone() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    cohort("a")
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_logged_values_are_those_of_the_whole_validation_set(tmp_path) -> None:
+    model = cohort("a", "b")
+    logged = fit(model, tmp_path).callback_metrics
+    batches = list(data().val_dataloader())
+    assert len({len(batch["a"]) for batch in batches}) == 2
+    for name, sae in model.saes.items():
+        x = torch.cat([batch[name] for batch in batches])
+        with torch.no_grad():
+            output = sae.loss(x)
+        expected = {
+            "loss": output.loss,
+            "mse": output.terms["mse"],
+            "l1": output.terms["l1"],
+            "l0": (output.latents > 0).sum(1).double().mean(),
+            "dead": (~(output.latents > 0).any(0)).double().mean(),
+            "fvu": fraction_variance_unexplained(x, output.x_hat),
+        }
+        for key, value in expected.items():
+            assert logged[f"{name}/{key}"].item() == pytest.approx(value.item(), rel=1e-5, abs=1e-6), key
+        assert f"train/{name}/mse" in logged
+
+
+def test_learning_rate_decays_over_the_last_share_of_steps(tmp_path) -> None:
+    model = cohort("a", decay_fraction=0.5, lr=0.1)
+    rates = []
+    model.on_train_batch_start = lambda *_: rates.append(model.optimizers().param_groups[0]["lr"])
+    fit(model, tmp_path)
+    assert rates[:17] == [0.1] * 17
+    assert rates[-1] == pytest.approx(0.1 / 16)
+    assert rates[24] == pytest.approx(0.05)
+
+
+def test_reload_from_a_checkpoint_built_in_python(tmp_path) -> None:
+    model = cohort("a")
+    fit(model, tmp_path).save_checkpoint(tmp_path / "a.ckpt")
+    torch.load(tmp_path / "a.ckpt", weights_only=True)
+    saes = {"a": lambda d_in: StandardSAE(d_in, 24)}
+    again = SAECohort.load_from_checkpoint(tmp_path / "a.ckpt", saes=saes)
+    assert torch.equal(again.saes["a"].W_enc, model.saes["a"].W_enc)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"reads": {"a": "z"}}, "SAE 'a' reads stream 'z'; the data have 'a', 'b'"),
+        ({"reads": {"z": "a"}}, r"reads names \['z'\], but the SAEs are \['a'\]"),
+        ({"seeds": {"z": 0}}, r"seeds names \['z'\]"),
+        ({"lr": 0.0}, "lr must be positive, got 0.0"),
+        ({"decay_fraction": 1.5}, r"decay_fraction must lie in \[0, 1\], got 1.5"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        cohort("a", **arguments)
+
+
+def test_an_sae_without_a_stream_of_its_name_must_be_told() -> None:
+    with pytest.raises(ValueError, match="SAE 'c' is not told which stream it reads; the data have 'a', 'b'"):
+        cohort("c")
+    SAECohort({"c": lambda d_in: StandardSAE(d_in, 3)}, {"only": 4})
+
+
+def test_an_empty_cohort_is_refused() -> None:
+    with pytest.raises(ValueError, match="saes is empty"):
+        cohort()
