@@ -1,0 +1,92 @@
+"""Every pair of dictionaries of a cohort, compared by cosine."""
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import TYPE_CHECKING, Literal
+
+from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor
+
+from saesim_pl.cohort import SAECohort
+
+from .comparer import Comparer, ComparisonRow, row
+from .figures import draw_cosines
+from .scores import CosineScores
+from .subsets import rows_by_subset
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class CompareDictionaries(Comparer):
+    """Compares the dictionaries of every two SAEs, which must read one space, by cosine.
+
+    Mean max cosine similarity both ways, mean cosine of matched rows, k-NN Jaccard of matched rows. Where
+    the data know their true features, also for the rows whose nearest true feature both streams have, and
+    for those whose feature only one has. Beside each score stands what Gaussian dictionaries give.
+
+    Args:
+        method: How rows are matched one to one: "hungarian" maximises the sum of cosines, "mutual" keeps
+            rows that are each other's best, which costs far less from about 10,000 latents on.
+        k: Neighbours compared by the Jaccard index; it is left out where fewer than 2.5 k rows match,
+            since chance alone would then exceed a quarter.
+    """
+
+    def __init__(self, method: Literal["hungarian", "mutual"] = "hungarian", k: int = 10) -> None:
+        super().__init__()
+        self.scores = CosineScores(method, k)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse pairs without a common space.
+
+        Raises:
+            TypeError: The model is not an ``SAECohort``.
+            ValueError: Two SAEs read streams that have no space in common.
+        """
+        super().setup(trainer, pl_module, stage)
+        same_space = getattr(trainer.datamodule, "same_space", False)
+        for a, b in combinations(pl_module.saes, 2):
+            streams = pl_module.reads[a], pl_module.reads[b]
+            if streams[0] != streams[1] and not same_space:
+                raise ValueError(
+                    f"CompareDictionaries: {a} and {b} read streams of different spaces, {streams[0]} and "
+                    f"{streams[1]}, where a cosine means nothing; use CompareByCorrelation"
+                )
+
+    def compare(self, trainer: Trainer, cohort: SAECohort) -> Iterator[ComparisonRow]:
+        """The rows of every pair and subset."""
+        for a, b in combinations(cohort.saes, 2):
+            all_a, all_b = cohort.saes[a].dictionary, cohort.saes[b].dictionary
+            subsets = self._subsets(trainer, cohort, a, b)
+            for subset, (of_a, of_b) in {"all": (all_a, all_b), **subsets}.items():
+                yield row(trainer, f"{a}~{b}", subset, self.scores.best(of_a, all_b))
+                yield row(trainer, f"{b}~{a}", subset, self.scores.best(of_b, all_a))
+                yield row(trainer, f"{a}~{b}", subset, self.scores.matched(of_a, of_b))
+                for score in self.scores.neighbours(of_a, of_b):
+                    yield row(trainer, f"{a}~{b}", subset, score)
+
+    def figures(self, trainer: Trainer, cohort: SAECohort) -> "dict[str, Figure]":
+        """Heat map of the matched cosines and histogram of the best ones, by pair."""
+        figures = {}
+        for a, b in combinations(cohort.saes, 2):
+            dictionaries = cohort.saes[a].dictionary, cohort.saes[b].dictionary
+            pair = f"{a}~{b}"
+            figures |= draw_cosines(pair, *dictionaries, self.scores.method, self.chance(pair))
+        return figures
+
+    def _subsets(
+        self, trainer: Trainer, cohort: SAECohort, a: str, b: str
+    ) -> dict[str, tuple[Tensor, Tensor]]:
+        truth = getattr(trainer.datamodule, "true_features", None)
+        if truth is None or cohort.reads[a] == cohort.reads[b]:
+            return {}
+        truths = truth[cohort.reads[a]], truth[cohort.reads[b]]
+        of_a, of_b = (
+            rows_by_subset(cohort.saes[name].dictionary, own, own.shared_with(other))
+            for name, own, other in zip((a, b), truths, truths[::-1], strict=True)
+        )
+        return {
+            subset: (cohort.saes[a].dictionary[of_a[subset]], cohort.saes[b].dictionary[of_b[subset]])
+            for subset in of_a
+            if subset in of_b
+        }

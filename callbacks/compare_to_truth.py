@@ -1,0 +1,86 @@
+"""Each SAE of a cohort against the features that generated its stream."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from jaxtyping import Bool
+from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor
+
+from saesim_pl.cohort import SAECohort
+from saesim_pl.data.true_features import TrueFeatures
+
+from .comparer import Comparer, ComparisonRow, row
+from .figures import draw_cosines
+from .scores import CosineScores
+from .subsets import rows_by_subset
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class CompareToTruth(Comparer):
+    """Compares each SAE with all, the shared and the unshared true features of its stream.
+
+    Rows ``truth~a`` ask how well features are found: mean max cosine similarity (Sharkey et al. 2022), the
+    fraction found with a cosine above 0.9, the number of different latents that come closest to them.
+    Rows ``a~truth`` ask how true the latents are: mean max cosine similarity, and the mean |cosine| of
+    rows matched one to one.
+
+    Args:
+        method: How rows are matched one to one; see ``CompareDictionaries``.
+    """
+
+    def __init__(self, method: Literal["hungarian", "mutual"] = "hungarian") -> None:
+        super().__init__()
+        self.scores = CosineScores(method, k=1)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse data without truth.
+
+        Raises:
+            TypeError: The model is not an ``SAECohort``.
+            ValueError: The data do not know their true features.
+        """
+        super().setup(trainer, pl_module, stage)
+        if getattr(trainer.datamodule, "true_features", None) is None:
+            data = type(trainer.datamodule).__name__
+            raise ValueError(f"CompareToTruth needs data with true_features; {data} has none")
+
+    def compare(self, trainer: Trainer, cohort: SAECohort) -> Iterator[ComparisonRow]:
+        """The rows of every SAE and subset."""
+        for name, sae in cohort.saes.items():
+            truth, shared = _truth_of(trainer, cohort, name)
+            features = truth.directions
+            subsets = {"all": (features, sae.dictionary)}
+            if shared.any() and not shared.all():
+                found = rows_by_subset(sae.dictionary, truth, shared)
+                sought = {"shared": features[shared], "unshared": features[~shared]}
+                subsets |= {subset: (sought[subset], sae.dictionary[rows]) for subset, rows in found.items()}
+            for subset, (sought, found) in subsets.items():
+                for score in self.scores.recovered(sought, sae.dictionary):
+                    yield row(trainer, f"truth~{name}", subset, score)
+                yield row(trainer, f"{name}~truth", subset, self.scores.best(found, features))
+                matched = self.scores.matched(sought, sae.dictionary, absolute=True)
+                yield row(trainer, f"{name}~truth", subset, matched)
+
+    def figures(self, trainer: Trainer, cohort: SAECohort) -> "dict[str, Figure]":
+        """Heat map of the matched cosines and histogram of the best ones, by SAE."""
+        figures = {}
+        for name, sae in cohort.saes.items():
+            truth, _ = _truth_of(trainer, cohort, name)
+            pair = f"truth~{name}"
+            figures |= draw_cosines(
+                pair, truth.directions, sae.dictionary, self.scores.method, self.chance(pair)
+            )
+        return figures
+
+
+def _truth_of(
+    trainer: Trainer, cohort: SAECohort, name: str
+) -> tuple[TrueFeatures, Bool[Tensor, " n_features"]]:
+    """True features of the stream that SAE ``name`` reads, and which of them other streams have too."""
+    truth = dict(trainer.datamodule.true_features)
+    own = truth.pop(cohort.reads[name])
+    on_device = TrueFeatures(own.directions.to(cohort.device), own.ids)
+    return on_device, own.shared_with(*truth.values()).to(cohort.device)

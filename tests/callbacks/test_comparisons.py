@@ -1,0 +1,198 @@
+"""The comparing callbacks on dictionaries whose answer is known."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.demos.boring_classes import BoringModel
+from lightning.pytorch.loggers import TensorBoardLogger
+from saesim_pl.callbacks.compare_by_correlation import jaccard_and_shuffled
+from saesim_pl.callbacks.scores import CosineScores, has_enough_rows
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from saesim_pl.callbacks import (
+    CompareByCorrelation,
+    CompareDictionaries,
+    CompareToTruth,
+    ComparisonRow,
+    ComparisonTable,
+)
+from saesim_pl.cohort import SAECohort
+from saesim_pl.data import SyntheticActivations
+from saesim_pl.functional import expected_jaccard, expected_max_cosine
+from saesim_pl.saes import StandardSAE
+
+N_FEATURES, D_IN = 80, 24
+
+
+def data(**kwargs) -> SyntheticActivations:
+    sizes = {"d_in": D_IN, "n_features": N_FEATURES, "mean_active": 2.0, "validation_samples": 512}
+    return SyntheticActivations(**sizes | {"batch_size": 256} | kwargs)
+
+
+def cohort_that_knows(module: SyntheticActivations, shuffle: bool = True) -> SAECohort:
+    """SAEs whose dictionaries are the true features, in another order and scale, the last one dead."""
+    cohort = SAECohort({n: lambda d_in: StandardSAE(d_in, N_FEATURES) for n in "ab"}, module.streams)
+    for name, sae in cohort.saes.items():
+        rows = module.true_features[name].directions
+        order = torch.randperm(N_FEATURES) if shuffle else torch.arange(N_FEATURES)
+        with torch.no_grad():
+            sae.W_dec.copy_(3 * rows[order])
+            sae.W_enc.copy_(rows[order].T)
+            sae.b_enc.fill_(-0.3)
+    return cohort
+
+
+def validate(
+    cohort: LightningModule, module: SyntheticActivations, tmp_path, *callbacks, logger=False
+) -> Trainer:
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=1,
+        logger=TensorBoardLogger(tmp_path, "run") if logger else False,
+        callbacks=list(callbacks),
+        enable_progress_bar=False,
+        enable_checkpointing=False,
+        default_root_dir=tmp_path,
+    )
+    trainer.validate(cohort, datamodule=module, verbose=False)
+    return trainer
+
+
+def by_key(rows: list[ComparisonRow]) -> dict[tuple[str, str, str], ComparisonRow]:
+    return {(row.pair, row.subset, row.measure): row for row in rows}
+
+
+def test_a_dictionary_of_true_features_scores_1_and_chance_stays_low(tmp_path) -> None:
+    module, callback = data(), CompareToTruth()
+    validate(cohort_that_knows(module), module, tmp_path, callback)
+    rows = by_key(callback.rows)
+    for subset, n in {"all": 80, "shared": 40, "unshared": 40}.items():
+        for key in (
+            ("truth~a", subset, "mean_max_cosine_similarity"),
+            ("truth~a", subset, "fraction_recovered"),
+            ("a~truth", subset, "mean_max_cosine_similarity"),
+            ("a~truth", subset, "matched_cosine_similarity"),
+        ):
+            assert rows[key].value == pytest.approx(1, abs=1e-5), key
+            assert rows[key].chance < 0.75
+            assert (rows[key].n_pairs, rows[key].n_unique) == (n, n)
+        assert rows["truth~b", subset, "unique_matches"].value == n
+        assert rows["truth~b", subset, "unique_matches"].chance < 0.9 * n
+
+
+def test_a_dead_latent_is_counted_and_never_matched(tmp_path) -> None:
+    module, callback = data(), CompareToTruth()
+    cohort = cohort_that_knows(module, shuffle=False)
+    with torch.no_grad():
+        cohort.saes["a"].W_dec[7] = 0
+    validate(cohort, module, tmp_path, callback)
+    rows = by_key(callback.rows)
+    matched = rows["a~truth", "all", "matched_cosine_similarity"]
+    assert (matched.n_pairs, matched.n_unique) == (79, 79)
+    assert rows["truth~a", "all", "fraction_recovered"].value == pytest.approx(79 / 80)
+
+
+def test_shared_features_are_found_again_and_unshared_ones_by_chance(tmp_path) -> None:
+    module, callback = data(d_in=128, n_features=160), CompareDictionaries(k=5)
+    cohort = SAECohort({n: lambda d_in: StandardSAE(d_in, 160) for n in "ab"}, module.streams)
+    for name, sae in cohort.saes.items():
+        sae.W_dec.data = module.true_features[name].directions.clone()
+    validate(cohort, module, tmp_path, callback)
+    rows = by_key(callback.rows)
+    for pair in ("a~b", "b~a"):
+        assert rows[pair, "shared", "mean_max_cosine_similarity"].value == pytest.approx(1, abs=1e-5)
+        unshared = rows[pair, "unshared", "mean_max_cosine_similarity"]
+        assert unshared.value == pytest.approx(unshared.chance, abs=0.02)
+    assert rows["a~b", "shared", "jaccard_similarity"].value == pytest.approx(1)
+    assert rows["a~b", "shared", "jaccard_similarity"].n_pairs == 80
+    for measure in ("matched_cosine_similarity", "jaccard_similarity"):
+        unshared = rows["a~b", "unshared", measure]
+        assert unshared.value == pytest.approx(unshared.chance, abs=0.05)
+
+
+def test_correlation_finds_the_pairs_that_fire_together(tmp_path) -> None:
+    module, callback = data(aligned=True, shared_fraction=1.0), CompareByCorrelation(k=5)
+    cohort = cohort_that_knows(module)
+    with torch.no_grad():
+        # Another space: cosines mean nothing, correlations and neighbours stay.
+        rotation, _ = torch.linalg.qr(torch.randn(D_IN, D_IN))
+        cohort.saes["b"].W_dec.copy_(cohort.saes["b"].W_dec @ rotation)
+    validate(cohort, module, tmp_path, callback)
+    rows = by_key(callback.rows)
+    correlation, jaccard = (rows["a~b", "all", m] for m in ("correlation_match", "jaccard_similarity"))
+    assert correlation.value > 2 * correlation.chance
+    assert jaccard.value > 0.8
+    assert jaccard.chance == pytest.approx(expected_jaccard(jaccard.n_pairs, 5), abs=0.02)
+
+
+def test_shuffled_jaccard_is_the_closed_form() -> None:
+    rows = torch.randn(60, 10, generator=torch.Generator().manual_seed(0))
+    value, shuffled = jaccard_and_shuffled(rows, rows, 4)
+    assert value == 1
+    assert shuffled == pytest.approx(expected_jaccard(60, 4), abs=0.01)
+
+
+def test_gaussian_chance_is_the_closed_form() -> None:
+    score = CosineScores("hungarian", 10).best(torch.eye(30), torch.eye(30)[:20])
+    assert score.chance == pytest.approx(expected_max_cosine(20, 30), abs=0.01)
+
+
+def test_scores_reach_tensorboard_with_chance_and_pictures(tmp_path) -> None:
+    module = data()
+    trainer = validate(cohort_that_knows(module), module, tmp_path, CompareDictionaries(), logger=True)
+    events = EventAccumulator(trainer.log_dir).Reload()
+    scalars = set(events.Tags()["scalars"])
+    assert {"a~b/mean_max_cosine_similarity", "a~b/shared/jaccard_similarity", "a/fvu"} <= scalars
+    assert {f"{key}_chance" for key in scalars if key.startswith("a~b") and "chance" not in key} <= scalars
+    assert set(events.Tags()["images"]) == {"a~b/matched_cosines", "a~b/best_cosines"}
+
+
+def test_table_and_files_hold_the_same_rows(tmp_path, capsys) -> None:
+    module, callback = data(), CompareToTruth()
+    trainer = validate(cohort_that_knows(module), module, tmp_path, callback, ComparisonTable(), logger=True)
+    printed = capsys.readouterr().out
+    written = json.loads(Path(trainer.log_dir, "comparison.json").read_text())
+    assert [ComparisonRow(**row) for row in written] == callback.rows
+    keys = ["epoch", "pair", "subset", "measure", "value", "chance", "n_pairs", "n_unique"]
+    assert list(written[0]) == keys
+    lines = Path(trainer.log_dir, "comparison.csv").read_text().splitlines()
+    assert lines[0] == ",".join(keys)
+    assert len(lines) == len(written) + 1
+    assert len({tuple(row[key] for key in keys[1:4]) for row in written}) == len(written)
+    table = [line.split() for line in printed.splitlines()]
+    for row in written:
+        assert any({row["pair"], row["subset"], row["measure"]} <= set(line) for line in table)
+
+
+def test_what_cannot_be_compared_is_refused_before_anything_runs(tmp_path) -> None:
+    module = data()
+    cohort = cohort_that_knows(module)
+    module.same_space = False
+    with pytest.raises(ValueError, match="a and b read streams of different spaces"):
+        validate(cohort, module, tmp_path, CompareDictionaries())
+    with pytest.raises(ValueError, match="do not describe the same samples"):
+        validate(cohort, module, tmp_path, CompareByCorrelation())
+    module.true_features = None
+    with pytest.raises(
+        ValueError, match="CompareToTruth needs data with true_features; SyntheticActivations"
+    ):
+        validate(cohort, module, tmp_path, CompareToTruth())
+    with pytest.raises(TypeError, match="CompareToTruth compares SAEs, got BoringModel"):
+        validate(BoringModel(), module, tmp_path, CompareToTruth())
+
+
+@pytest.mark.parametrize(
+    ("n", "k", "enough"), [(26, 10, True), (25, 10, False), (11, 10, False), (1, 1, False)]
+)
+def test_jaccard_needs_rows_in_proportion_to_k(n: int, k: int, enough: bool) -> None:
+    assert has_enough_rows(n, k) is enough
+
+
+def test_bad_options_are_refused() -> None:
+    with pytest.raises(ValueError, match="method must be 'hungarian' or 'mutual', got 'best'"):
+        CompareDictionaries(method="best")
+    with pytest.raises(ValueError, match="k must be at least 1, got 0"):
+        CompareByCorrelation(k=0)
