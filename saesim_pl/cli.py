@@ -1,0 +1,152 @@
+"""The command line, ``saesim``: Lightning's, with its links and its messages."""
+
+import logging
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+from jsonargparse import ActionConfigFile, Namespace
+from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+
+class ComposedConfig(ActionConfigFile):
+    """A configuration file whose ``config:`` may list files, relative to itself, that come before it."""
+
+    @staticmethod
+    def apply_config(parser: Any, cfg: Namespace, dest: str, value: str) -> None:
+        """Apply the listed files in order, then the file itself."""
+        path = Path(value)
+        listed = (yaml.safe_load(path.read_text()) or {}).get(dest) if path.is_file() else None
+        for part in listed if isinstance(listed, list) else []:
+            ComposedConfig.apply_config(parser, cfg, dest, str(path.parent / part))
+        ActionConfigFile.apply_config(parser, cfg, dest, value)
+
+
+class SaesimParser(LightningArgumentParser):
+    """A parser that reports a mistake in one line."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Exit with status 2."""
+        _fail(f"{self.prog}: error: {one_line(message)}")
+
+
+class SaesimCLI(LightningCLI):
+    """Adds links and messages; everything else is configuration."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            parser_class=SaesimParser,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            # Otherwise a top-level --optimizer would replace the module's own on the quiet.
+            auto_configure_optimizers=False,
+            # A resumed run writes into the folder of the run it resumes.
+            save_config_kwargs={"overwrite": True},
+            **kwargs,
+        )
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """A parser that composes configuration files."""
+        parser = self.parser_class(**kwargs)
+        parser.add_argument(
+            "-c", "--config", action=ComposedConfig, help="Configuration file in yaml; later ones win."
+        )
+        return parser
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Tell the model how wide the data's streams are, and the text which tokenizer the model has."""
+        parser.link_arguments("data", "model.init_args.streams", compute_fn=_streams, apply_on="instantiate")
+        parser.link_arguments("model.init_args.model", "data.init_args.model")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Refuse a linked argument that is also given: it would be dropped on the quiet."""
+        super().parse_arguments(parser, args)
+        subcommand = self.config.subcommand
+        if self.config[subcommand].get("model.init_args.streams") is not None:
+            _fail(f"saesim {subcommand}: error: streams come from the data; do not give them to the model")
+
+    def _parse_ckpt_path(self) -> None:
+        """Leave the configuration as it was given: Lightning would put the checkpoint's in its place."""
+
+    def before_instantiate_classes(self) -> None:
+        """Find the run that ``--ckpt_path last`` resumes."""
+        config = self.config[self.subcommand]
+        if config.get("ckpt_path") == "last":
+            _resume_newest(config)
+
+    def instantiate_classes(self) -> None:
+        """Build data, model and trainer."""
+        with self._explained():
+            super().instantiate_classes()
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        with self._explained():
+            super()._run_subcommand(subcommand)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Report a bad configuration in one line, but never hide an error of a run under way."""
+        try:
+            yield
+        except (ValueError, TypeError, OSError, MisconfigurationException) as error:
+            trainer = getattr(self, "trainer", None)
+            if "JSONARGPARSE_DEBUG" in os.environ or (trainer and _has_begun(trainer)):
+                raise
+            _fail(f"saesim {self.subcommand}: error: {one_line(str(error))}")
+
+
+def one_line(message: str) -> str:
+    """What a message of nested parsers says, without what it says about every nesting."""
+    noise = r"Does not validate|Subtypes:|Errors:|- Expected a <class 'NoneType'>|Given value|tip:"
+    lines = [line.strip() for line in message.splitlines()]
+    text = " ".join(line.removeprefix("- ") for line in lines if line and not re.match(noise, line))
+    text = re.sub(
+        r"Type collections\.abc\.Callable\S* \S* expects a function or a callable class: ", "", text
+    )
+    return re.sub(r"\.? ?Got value: Namespace.*", "", re.sub(r'Parser key "(\S+)":', r"\1:", text))
+
+
+def _fail(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(2)
+
+
+def _streams(data: LightningDataModule) -> dict[str, int] | None:
+    # Text has no streams, and the language model that reads it takes none: the link then comes to nothing.
+    return getattr(data, "streams", None)
+
+
+def _has_begun(trainer: Trainer) -> bool:
+    loops = (trainer.fit_loop.epoch_loop, trainer.validate_loop, trainer.test_loop, trainer.predict_loop)
+    return any(loop.batch_progress.total.ready for loop in loops)
+
+
+def _resume_newest(config: Namespace) -> None:
+    """Let the logger go on in the newest run folder: the checkpoint to resume lies there."""
+    where = config.get("trainer.logger.init_args")
+    if not isinstance(where, Namespace) or where.get("version") is not None:
+        return
+    folder = Path(where.get("save_dir", "."), where.get("name") or "")
+    versions = [int(path.name.removeprefix("version_")) for path in folder.glob("version_*") if path.is_dir()]
+    if versions:
+        where["version"] = max(versions)
+
+
+def main(args: ArgsType = None) -> None:
+    """Run ``saesim``."""
+    # Advertisements, and a deprecation between two libraries that no user can mend.
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_no_tip)
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated")
+    SaesimCLI(args=args)
+
+
+def _is_no_tip(record: logging.LogRecord) -> bool:
+    return "Tip: " not in record.getMessage()

@@ -1,0 +1,67 @@
+"""Every shipped configuration runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from saesim_pl.cli import main
+
+CONFIGS = Path("configs")
+RUN = ["--trainer.fast_dev_run=true", "--trainer.accelerator=cpu", "--trainer.devices=1"]
+
+
+def test_synthetic_pair_runs() -> None:
+    main(["fit", f"--config={CONFIGS}/experiments/synthetic_pair.yaml", *RUN])
+
+
+@pytest.mark.parametrize(
+    ("data", "saes"), [("pair", "standard_pair"), ("single", "standard"), ("pair", "standard")]
+)
+def test_data_and_saes_combine(data: str, saes: str) -> None:
+    parts = ["base", f"data/synthetic_{data}", f"saes/{saes}"]
+    comparisons = ["callbacks/compare_to_truth", "callbacks/compare_dictionaries"]
+    main(["fit", *(f"--config={CONFIGS}/{part}.yaml" for part in [*parts, *comparisons]), *RUN])
+
+
+def test_smollm2_cache_and_pair_run(tiny_language_model: str, tmp_path: Path, capsys) -> None:
+    folder = tmp_path / "activations"
+    writer = {"class_path": "saesim_pl.callbacks.ActivationWriter", "init_args": {"folder": str(folder)}}
+    (tmp_path / "writer.yaml").write_text(json.dumps({"trainer": {"callbacks": [writer]}}))
+    hooks = ["blocks.0.hook_mlp_out", "blocks.1.hook_mlp_out"]
+    main(
+        [
+            "predict",
+            f"--config={CONFIGS}/experiments/smollm2_cache.yaml",
+            f"--config={tmp_path}/writer.yaml",
+            f"--model.init_args.model={tiny_language_model}",
+            f"--model.init_args.hooks={json.dumps(hooks)}",
+            "--data.init_args.context_size=32",
+            *RUN,
+        ]
+    )
+    main(
+        [
+            "fit",
+            f"--config={CONFIGS}/experiments/smollm2_pair.yaml",
+            f"--data.init_args.folder={folder}",
+            f"--data.init_args.hooks={json.dumps(dict(zip('ab', hooks, strict=True)))}",
+            "--data.init_args.batch_size=32",
+            *RUN,
+        ]
+    )
+    assert "correlation_match" in capsys.readouterr().out
+
+
+def test_only_base_writes_callbacks() -> None:
+    for path in CONFIGS.rglob("*.yaml"):
+        trainer = yaml.safe_load(path.read_text()).get("trainer", {})
+        assert ("callbacks" in trainer) == (path == CONFIGS / "base.yaml"), path
+
+
+def test_class_paths_are_whole() -> None:
+    for path in CONFIGS.rglob("*.yaml"):
+        for line in path.read_text().splitlines():
+            if "class_path:" in line:
+                assert "." in line.split("class_path:")[1].split("}")[0], f"{path}: {line}"

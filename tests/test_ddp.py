@@ -1,0 +1,47 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.processes import run_saesim
+
+ARGS = (
+    "fit",
+    "--config=configs/experiments/synthetic_pair.yaml",
+    "--config=tests/data/tiny_pair.yaml",
+    "--config=tests/data/by_correlation.yaml",
+)
+
+
+def results(folder: Path) -> tuple[list[dict], dict[str, torch.Tensor]]:
+    run = folder / "synthetic_pair" / "version_0"
+    rows = json.loads((run / "comparison.json").read_text())
+    return rows, torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+
+
+def test_two_processes_equal_one(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    [folder.mkdir() for folder in (one, two)]
+    assert run_saesim(one / "log.txt", *ARGS, f"--trainer.logger.init_args.save_dir={one}") == 0
+    ddp = ["--trainer.devices=2", "--trainer.accelerator=cpu", "--trainer.strategy=ddp"]
+    saesim = str(Path(sys.executable).with_name("saesim"))
+    run = subprocess.run(
+        [saesim, *ARGS, f"--trainer.logger.init_args.save_dir={two}", *ddp],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "Starting with 2 processes" in run.stderr
+    (rows_one, weights_one), (rows_two, weights_two) = results(one), results(two)
+    for name, weight in weights_one.items():
+        torch.testing.assert_close(weights_two[name], weight, atol=1e-5, rtol=0)
+    assert len(rows_one) == len(rows_two) > 30
+    for row_one, row_two in zip(rows_one, rows_two, strict=True):
+        assert row_two | {"value": 0, "chance": 0} == row_one | {"value": 0, "chance": 0}
+        assert row_two["value"] == pytest.approx(row_one["value"], abs=1e-5)

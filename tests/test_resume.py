@@ -1,0 +1,70 @@
+import json
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.processes import run_saesim
+
+# 10 steps an epoch, a checkpoint every 4 steps and at each epoch's end.
+ARGS = (
+    "fit",
+    "--config=configs/experiments/synthetic_pair.yaml",
+    "--config=tests/data/tiny_pair.yaml",
+    "--config=tests/data/checkpoint_often.yaml",
+)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    [checkpoint] = folder.glob("synthetic_pair/version_0/checkpoints/last.ckpt")
+    return torch.load(checkpoint, weights_only=True)["state_dict"]
+
+
+def run(folder: Path, *args: str) -> int:
+    folder.mkdir(exist_ok=True)
+    return run_saesim(folder / "log.txt", *ARGS, f"--trainer.logger.init_args.save_dir={folder}", *args)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    assert run(folder) == 0
+    return folder
+
+
+# Before the first checkpoint, right after one, between two, on an epoch's last step, in a later epoch.
+@pytest.mark.parametrize("step", [2, 4, 7, 10, 13, 20])
+def test_a_killed_run_resumes_to_the_same_bits(step: int, uninterrupted: Path, tmp_path: Path) -> None:
+    kill = {"class_path": "tests.processes.KillAtStep", "init_args": {"step": step}}
+    (tmp_path / "kill.yaml").write_text(json.dumps({"trainer": {"callbacks+": [kill]}}))
+    assert run(tmp_path, f"--config={tmp_path / 'kill.yaml'}") == -signal.SIGKILL
+    assert run(tmp_path, "--ckpt_path=last") == 0
+    expected, resumed = weights(uninterrupted), weights(tmp_path)
+    assert all(torch.equal(expected[name], resumed[name]) for name in expected)
+    rows = [(f / "synthetic_pair/version_0/comparison.csv").read_text() for f in (uninterrupted, tmp_path)]
+    assert rows[0] == rows[1]
+
+
+def test_resuming_trains_only_what_is_missing(uninterrupted: Path, tmp_path: Path) -> None:
+    checkpoint = next(uninterrupted.glob("**/last.ckpt"))
+    assert run(tmp_path, f"--ckpt_path={checkpoint}", "--trainer.max_epochs=3") == 0
+    longer = weights(tmp_path)
+    assert any(not torch.equal(longer[name], value) for name, value in weights(uninterrupted).items())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("--data.init_args.d_in=16", "saes.a.W_dec is (64, 16) in the configuration and (64, 32) in the"),
+        ("--model.init_args.saes.b.init_args.d_sae=8", "saes.b.W_dec is (8, 32) in the configuration and"),
+    ],
+)
+def test_a_checkpoint_of_other_widths_is_refused(
+    change: str, message: str, uninterrupted: Path, tmp_path: Path
+) -> None:
+    checkpoint = next(uninterrupted.glob("**/last.ckpt"))
+    assert run(tmp_path, f"--ckpt_path={checkpoint}", change) == 2
+    last_line = (tmp_path / "log.txt").read_text().strip().splitlines()[-1]
+    assert message in last_line
+    assert last_line.startswith("saesim fit: error: ")
