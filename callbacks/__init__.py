@@ -9,6 +9,7 @@ from .compare_dictionaries import CompareDictionaries
 from .compare_to_truth import CompareToTruth
 from .comparer import Comparer, ComparisonRow
 from .comparison_table import ComparisonTable
+from .last_checkpoint import LastCheckpoint
 
 __all__ = [
     "ActivationWriter",
@@ -18,4 +19,5 @@ __all__ = [
     "Comparer",
     "ComparisonRow",
     "ComparisonTable",
+    "LastCheckpoint",
 ]

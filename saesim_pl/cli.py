@@ -130,14 +130,22 @@ def _has_begun(trainer: Trainer) -> bool:
 
 
 def _resume_newest(config: Namespace) -> None:
-    """Let the logger go on in the newest run folder: the checkpoint to resume lies there."""
+    """Go on with the last checkpoint of the newest run, in that run's folder; anew where there is none."""
+    from saesim_pl.callbacks.last_checkpoint import LAST
+
     where = config.get("trainer.logger.init_args")
-    if not isinstance(where, Namespace) or where.get("version") is not None:
-        return
+    if not isinstance(where, Namespace):
+        _fail(
+            "saesim fit: error: --ckpt_path last needs a logger with a save_dir, whose newest run it resumes"
+        )
     folder = Path(where.get("save_dir", "."), where.get("name") or "")
-    versions = [int(path.name.removeprefix("version_")) for path in folder.glob("version_*") if path.is_dir()]
-    if versions:
-        where["version"] = max(versions)
+    if where.get("version") is None:
+        versions = [int(path.name.removeprefix("version_")) for path in folder.glob("version_*")]
+        where["version"] = max(versions, default=0)
+    last = folder / f"version_{where['version']}" / LAST
+    config["ckpt_path"] = str(last) if last.is_file() else None
+    if not last.is_file():
+        print(f"saesim: no checkpoint at {last}, starting anew", file=sys.stderr)
 
 
 def main(args: ArgsType = None) -> None:
