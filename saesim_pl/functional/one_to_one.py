@@ -1,9 +1,9 @@
 """One-to-one pairs of the highest total score: exact, or among the best candidates of large sides."""
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from saesim_pl.functional.assignment import best_assignment
 from saesim_pl.functional.best_matches import Pairs
 from saesim_pl.functional.blocks import MEMORY_BUDGET, row_blocks
 from saesim_pl.functional.candidates import assign_candidates, best_candidates
@@ -63,5 +63,5 @@ def _solved_whole(scores: Scores, index_a: Tensor, index_b: Tensor, memory_budge
     everything = len(index_b) == scores.shape[1]
     dense = [scores.rows(index_a[block].to(device)).detach().cpu() for block in blocks]
     matrix = torch.cat([rows if everything else rows[:, index_b] for rows in dense])
-    row, column = (torch.as_tensor(x) for x in linear_sum_assignment(matrix.numpy(), maximize=True))
+    row, column = best_assignment(matrix)
     return index_a[row], index_b[column], matrix[row, column]

@@ -13,6 +13,7 @@ from saesim_pl.metrics.gulp_distance import GulpDistance
 from saesim_pl.metrics.jaccard_similarity import JaccardSimilarity
 from saesim_pl.metrics.joint_rank_jaccard import JointRankJaccard
 from saesim_pl.metrics.linear_cka import LinearCKA
+from saesim_pl.metrics.linear_regression_r2 import LinearRegressionR2
 from saesim_pl.metrics.magnitude_difference import MagnitudeDifference
 from saesim_pl.metrics.matched_cosine_similarity import MatchedCosineSimilarity
 from saesim_pl.metrics.mean_cca import MeanCCA
@@ -29,8 +30,6 @@ from saesim_pl.metrics.second_order_cosine_similarity import SecondOrderCosineSi
 from saesim_pl.metrics.singular_value_distance import SingularValueDistance
 from saesim_pl.metrics.svcca import SVCCA
 from saesim_pl.metrics.uniformity_difference import UniformityDifference
-
-from .linear_regression_r2 import LinearRegressionR2
 
 __all__ = [
     "PWCCA",

@@ -5,20 +5,19 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torchmetrics import Metric
+
+from saesim_pl.metrics.keeps_precision import KeepsPrecision
 
 
-class FiringFrequency(Metric):
+class FiringFrequency(KeepsPrecision):
     """See :func:`~saesim_pl.functional.firing_frequency`; over the rows of all updates.
 
     Args:
         d_sae: Number of latents.
-        kwargs: Passed to ``torchmetrics.Metric``.
+        kwargs: Passed on to :class:`torchmetrics.Metric`.
     """
 
     higher_is_better = None
-    is_differentiable = False
-    full_state_update = False
     fired: Tensor
     count: Tensor
 

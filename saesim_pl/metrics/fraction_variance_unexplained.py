@@ -5,22 +5,20 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torchmetrics import Metric
 
 from saesim_pl.functional.fraction_variance_unexplained import fvu_from_sums
+from saesim_pl.metrics.keeps_precision import KeepsPrecision
 
 
-class FractionVarianceUnexplained(Metric):
+class FractionVarianceUnexplained(KeepsPrecision):
     """See :func:`~saesim_pl.functional.fraction_variance_unexplained`; over the rows of all updates.
 
     Args:
         d_in: Width of the activations.
-        kwargs: Passed to ``torchmetrics.Metric``.
+        kwargs: Passed on to :class:`torchmetrics.Metric`.
     """
 
     higher_is_better = False
-    is_differentiable = False
-    full_state_update = False
     residual: Tensor
     total: Tensor
     square: Tensor

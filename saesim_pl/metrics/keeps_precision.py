@@ -1,4 +1,4 @@
-"""What all similarity metrics share: their states keep their precision, and they can be drawn."""
+"""What all metrics share: their states keep their precision, and they can be drawn."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -24,8 +24,11 @@ class KeepsPrecision(Metric):
         """One point for a value, a line for several; computes the value where none is given."""
         return self._plot(val, ax)
 
+    def set_dtype(self, dst_type: str | torch.dtype) -> "KeepsPrecision":
+        """Does nothing: states in half precision would be wrong, whatever the model runs in."""
+        return self
+
+    # Lightning casts a module's metrics along with its weights, and torchmetrics lets ``.to(dtype)`` through.
     def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> torch.nn.Module:
         """Follow a change of device, but not of dtype: ``bf16-true`` would round the sums away."""
-        if self._dtype_convert:
-            return super()._apply(fn, exclude_state)
         return super()._apply(lambda state: state.to(fn(state.new_empty(0)).device), exclude_state)

@@ -1,18 +1,19 @@
 """Base of the metrics that compare nearest neighbours."""
 
-from abc import ABC
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from torch import Tensor
 
 from saesim_pl.functional.blocks import MEMORY_BUDGET
+from saesim_pl.functional.inputs import check_option
 from saesim_pl.functional.nearest_neighbours import NeighbourMetric
 from saesim_pl.functional.paired_neighbours import MAX_CHANCE
-from saesim_pl.metrics.row_paired import RowPairedMetric
+from saesim_pl.metrics.paired_rows import PairedRowsStore, rows_of
+from saesim_pl.metrics.similarity_metric import SimilarityMetric
 
 
-class NeighbourSimilarity(RowPairedMetric, ABC):
+class NeighbourSimilarity(SimilarityMetric):
     """Seeks nearest neighbours among the rows of all updates.
 
     Args:
@@ -23,6 +24,9 @@ class NeighbourSimilarity(RowPairedMetric, ABC):
         kwargs: Passed on to :class:`torchmetrics.Metric`.
     """
 
+    store = PairedRowsStore()
+    plot_lower_bound = 0.0
+    plot_upper_bound = 1.0
     function: ClassVar[Callable[..., Tensor]]
 
     def __init__(
@@ -34,11 +38,16 @@ class NeighbourSimilarity(RowPairedMetric, ABC):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_option("metric", metric, get_args(NeighbourMetric))
         self.k = k
         self.metric: NeighbourMetric = metric
         self.max_chance = max_chance
         self.memory_budget = memory_budget
 
-    def measure(self, a: Tensor, b: Tensor) -> Tensor:
-        """Value of all rows."""
-        return type(self).function(a, b, self.k, self.metric, self.max_chance, self.memory_budget)
+    def compute(self) -> Tensor:
+        """Value over all rows seen.
+
+        Raises:
+            ValueError: No row was seen.
+        """
+        return type(self).function(*rows_of(self), self.k, self.metric, self.max_chance, self.memory_budget)

@@ -21,7 +21,8 @@ class PairedRowsStore:
     def add(self, metric: Metric, a: Tensor, b: Tensor) -> None:
         """Keep a block."""
         for rows, new in ((metric.rows_a, a), (metric.rows_b, b)):
-            new = new.to(metric.device, torch.promote_types(new.dtype, torch.float32))
+            # Copied, since a caller may reuse its buffers.
+            new = new.to(metric.device, torch.promote_types(new.dtype, torch.float32), copy=True)
             if len(rows) and rows[0].shape[1] != new.shape[1]:
                 raise ValueError(f"widths changed: blocks had {rows[0].shape[1]} columns, now {new.shape[1]}")
             rows.append(new)

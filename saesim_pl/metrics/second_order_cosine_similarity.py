@@ -7,10 +7,11 @@ from torch import Tensor
 from saesim_pl.functional.blocks import MEMORY_BUDGET
 from saesim_pl.functional.paired_neighbours import MAX_CHANCE
 from saesim_pl.functional.second_order_cosine_similarity import second_order_cosine_similarity
-from saesim_pl.metrics.row_paired import RowPairedMetric
+from saesim_pl.metrics.paired_rows import PairedRowsStore, rows_of
+from saesim_pl.metrics.similarity_metric import SimilarityMetric
 
 
-class SecondOrderCosineSimilarity(RowPairedMetric):
+class SecondOrderCosineSimilarity(SimilarityMetric):
     """See :func:`~saesim_pl.functional.second_order_cosine_similarity`; over the rows of all updates.
 
     Args:
@@ -20,6 +21,10 @@ class SecondOrderCosineSimilarity(RowPairedMetric):
         kwargs: Passed on to :class:`torchmetrics.Metric`.
     """
 
+    store = PairedRowsStore()
+    plot_lower_bound = 0.0
+    plot_upper_bound = 1.0
+
     def __init__(
         self, k: int = 10, max_chance: float = MAX_CHANCE, memory_budget: int = MEMORY_BUDGET, **kwargs: Any
     ) -> None:
@@ -28,6 +33,10 @@ class SecondOrderCosineSimilarity(RowPairedMetric):
         self.max_chance = max_chance
         self.memory_budget = memory_budget
 
-    def measure(self, a: Tensor, b: Tensor) -> Tensor:
-        """Value of all rows."""
-        return second_order_cosine_similarity(a, b, self.k, self.max_chance, self.memory_budget)
+    def compute(self) -> Tensor:
+        """Value over all rows seen.
+
+        Raises:
+            ValueError: No row was seen.
+        """
+        return second_order_cosine_similarity(*rows_of(self), self.k, self.max_chance, self.memory_budget)

@@ -1,18 +1,17 @@
-"""What every similarity metric shares: row-paired updates, states that keep their precision, a plot."""
+"""What metrics of paired rows share: updates by blocks, and states that merge whatever was in them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from saesim_pl.functional.inputs import check_paired
+from saesim_pl.metrics.keeps_precision import KeepsPrecision
 from saesim_pl.metrics.paired_rows import PairedRowsStore
 from saesim_pl.metrics.paired_sums import PairedSumsStore
 
 
-class SimilarityMetric(Metric):
+class SimilarityMetric(KeepsPrecision):
     """Similarity of two streams of paired rows, given in blocks of any size.
 
     A subclass names what it keeps, its :attr:`store`, and computes from that.
@@ -21,8 +20,6 @@ class SimilarityMetric(Metric):
         kwargs: See :class:`torchmetrics.Metric`.
     """
 
-    full_state_update = False
-    is_differentiable = False
     store: PairedSumsStore | PairedRowsStore
 
     def __init__(self, **kwargs: Any) -> None:
@@ -38,22 +35,6 @@ class SimilarityMetric(Metric):
     def features(self, rows: Tensor) -> Tensor:
         """What to keep of some rows: the rows themselves, unless a subclass says otherwise."""
         return rows
-
-    def plot(self, val: Tensor | Sequence[Tensor] | None = None, ax: Any | None = None) -> Any:
-        """Plot one value or several; by default the computed one. See :meth:`torchmetrics.Metric.plot`."""
-        return self._plot(val, ax)
-
-    def set_dtype(self, dst_type: str | torch.dtype) -> "SimilarityMetric":
-        """Does nothing: states in half precision would be wrong, whatever the model runs in."""
-        return self
-
-    # Lightning casts a module's metrics along with its weights, and torchmetrics lets ``.to(dtype)`` through.
-    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> "SimilarityMetric":
-        def move(tensor: Tensor) -> Tensor:
-            moved = fn(tensor)
-            return moved if moved.dtype == tensor.dtype else tensor.to(moved.device)
-
-        return super()._apply(move, exclude_state)
 
     def _reduce_states(self, incoming_state: dict[str, Any]) -> None:
         super()._reduce_states(self.store.made_addable(self, incoming_state))

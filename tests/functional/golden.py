@@ -88,3 +88,15 @@ def golden_inputs(name: str) -> tuple[Tensor, Tensor]:
                 ("sum_x", "sum_y", "frobenius_x", "frobenius_y", "x_first", "y_last")]  # fmt: skip
     np.testing.assert_allclose(seen, expected, rtol=1e-9, atol=1e-9)
     return torch.from_numpy(x), torch.from_numpy(y)
+
+
+def golden_values(measure: str) -> list[tuple[str, float]]:
+    """Cases that have a value of the measure."""
+    values = [(name, case["values"].get(measure)) for name, case in CASES.items()]
+    return [(name, value) for name, value in values if value is not None]
+
+
+def within_tolerance(measure: str, got: Tensor, expected: float) -> bool:
+    """Whether a value is as close as the file asks for."""
+    entry = MEASURES[measure]
+    return abs(got.item() - expected) <= entry["atol"] + entry["rtol"] * abs(expected)

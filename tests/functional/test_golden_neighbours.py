@@ -18,7 +18,7 @@ from saesim_pl.functional import (
     second_order_cosine_similarity,
 )
 from saesim_pl.functional.matching import MatchingMethod
-from tests.golden_neighbours import CASES, golden_inputs, golden_values, within_tolerance
+from tests.functional.golden import CASES, golden_inputs, golden_values, within_tolerance
 
 
 def paired_correlation(x: Tensor, y: Tensor, method: MatchingMethod) -> Tensor:

@@ -32,8 +32,7 @@ from saesim_pl.functional import (
     uniformity_difference,
 )
 from saesim_pl.functional.dissimilarities import comparable_rows
-
-from .golden import CASES, MEASURES, golden_inputs
+from tests.functional.golden import CASES, MEASURES, golden_inputs
 
 Measure = Callable[..., Tensor]
 

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from .test_paired_metrics import CASES, paired_rows
+from tests.metrics.cases import CASES, paired_rows
 
 # Rows of rank 0 of the 90; the rest are rank 1's.
 SHARES = (33, 0, 90)
