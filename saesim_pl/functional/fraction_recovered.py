@@ -4,6 +4,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from saesim_pl.functional.blocks import MEMORY_BUDGET
+from saesim_pl.functional.inputs import check_same_width
 from saesim_pl.functional.matching import match_by_cosine
 
 
@@ -32,5 +33,6 @@ def fraction_recovered(
     """
     if not -1 <= threshold <= 1:
         raise ValueError(f"threshold is a cosine in [-1, 1], got {threshold}")
+    check_same_width(true_features, dictionary, ("true_features", "dictionary"))
     best = match_by_cosine(true_features, dictionary, "argmax", memory_budget=memory_budget).score
     return (best > threshold).sum().to(true_features) / len(true_features)

@@ -12,17 +12,25 @@ from saesim_pl.functional.concentricity_difference import concentricity_differen
 from saesim_pl.functional.correlation_match import correlation_match
 from saesim_pl.functional.distance_correlation import distance_correlation
 from saesim_pl.functional.eigenspace_overlap import eigenspace_overlap
+from saesim_pl.functional.fraction_recovered import fraction_recovered
 from saesim_pl.functional.gulp_distance import gulp_distance
+from saesim_pl.functional.jaccard_similarity import jaccard_similarity
+from saesim_pl.functional.joint_rank_jaccard import joint_rank_jaccard
 from saesim_pl.functional.linear_cka import linear_cka
 from saesim_pl.functional.linear_regression_r2 import linear_regression_r2
 from saesim_pl.functional.magnitude_difference import magnitude_difference
+from saesim_pl.functional.matched_cosine_similarity import matched_cosine_similarity
 from saesim_pl.functional.mean_cca import mean_cca
+from saesim_pl.functional.mean_max_cosine_similarity import mean_max_cosine_similarity
+from saesim_pl.functional.mutual_knn import mutual_knn
 from saesim_pl.functional.permutation_procrustes_distance import permutation_procrustes_distance
 from saesim_pl.functional.procrustes_distance import procrustes_distance
 from saesim_pl.functional.pwcca import pwcca
+from saesim_pl.functional.rank_similarity import rank_similarity
 from saesim_pl.functional.rbf_cka import rbf_cka
 from saesim_pl.functional.representational_similarity import representational_similarity
 from saesim_pl.functional.rsm_norm_difference import rsm_norm_difference
+from saesim_pl.functional.second_order_cosine_similarity import second_order_cosine_similarity
 from saesim_pl.functional.singular_value_distance import singular_value_distance
 from saesim_pl.functional.svcca import svcca
 from saesim_pl.functional.uniformity_difference import uniformity_difference
@@ -50,12 +58,14 @@ class Invariance:
         to: Names from :data:`TRANSFORMATIONS`, separated by spaces.
         options: Keyword arguments of the measure; one declaration for each that changes what holds.
         sides: The sides that may be transformed: both, or only one where the measure is directed.
+        one_space: Whether the rows of both sides must live in one space, and so have one width.
     """
 
     measure: Callable[..., Tensor]
     to: str
     options: Mapping[str, Any] = field(default_factory=dict)
     sides: str = "ab"
+    one_space: bool = False
 
     def __post_init__(self) -> None:
         unknown = self.transformations - TRANSFORMATIONS.keys()
@@ -78,6 +88,8 @@ class Invariance:
 _SHAPE = "orthogonal column_permutation"
 _SIMILAR = f"{_SHAPE} isotropic_scale translation"
 _LINEAR = f"{_SIMILAR} invertible_linear"
+_DIRECTIONS = "isotropic_scale row_permutation"
+_NEIGHBOURS = (jaccard_similarity, mutual_knn, rank_similarity, joint_rank_jaccard)
 
 INVARIANCES: tuple[Invariance, ...] = (
     Invariance(mean_cca, _LINEAR),
@@ -115,6 +127,15 @@ INVARIANCES: tuple[Invariance, ...] = (
     Invariance(eigenspace_overlap, f"{_SHAPE} isotropic_scale invertible_linear"),
     Invariance(gulp_distance, _LINEAR),
     Invariance(gulp_distance, _SIMILAR, {"regularization": 0.1}),
+    *(Invariance(measure, f"{_SHAPE} isotropic_scale") for measure in _NEIGHBOURS),
+    *(Invariance(measure, _SIMILAR, {"metric": "euclidean"}) for measure in _NEIGHBOURS),
+    Invariance(second_order_cosine_similarity, f"{_SHAPE} isotropic_scale"),
+    Invariance(mean_max_cosine_similarity, _DIRECTIONS, one_space=True),
+    *(
+        Invariance(matched_cosine_similarity, _DIRECTIONS, {"method": method}, one_space=True)
+        for method in ("hungarian", "argmax", "mutual")
+    ),
+    Invariance(fraction_recovered, _DIRECTIONS, {"threshold": 0.8}, one_space=True),
     Invariance(singular_value_distance, f"{_SHAPE} isotropic_scale row_permutation"),
     Invariance(singular_value_distance, f"{_SHAPE} row_permutation", {"normalize": "none"}),
     Invariance(magnitude_difference, f"{_SHAPE} row_permutation"),

@@ -12,7 +12,6 @@ from saesim_pl.functional.dissimilarities import (
     DISSIMILARITIES,
     comparable_rows,
     dissimilarity_block,
-    dissimilarity_matrix,
 )
 from saesim_pl.functional.inputs import check_option, check_paired
 from saesim_pl.functional.pair_moments import PairMoments, moments_from_sums, moments_of_blocks
@@ -23,9 +22,7 @@ from saesim_pl.functional.ranked_pairs import (
     ranks_of_sampled_pairs,
     standard_error,
 )
-from saesim_pl.functional.ranks import average_ranks
 from saesim_pl.functional.similarity_warning import SimilarityWarning, warn_few_pairs
-from saesim_pl.functional.split import Split, inner_product_split, permute_pairs
 
 COMPARISONS = ("spearman", "pearson", "cosine", "l2", "rho_a")
 RANKED = ("spearman", "rho_a")
@@ -124,26 +121,6 @@ def sampled_similarity(
     return SampledSimilarity(compare_ranks(x, y, comparison), standard_error(x, y, n_parts))
 
 
-def representational_similarity_split(
-    dissimilarity: str = "correlation", comparison: str = "spearman"
-) -> Split:
-    """:func:`representational_similarity` in its halves: matrices of dissimilarities or of their ranks.
-
-    Each side is an n x n matrix, scaled so that comparing is one inner product (``l2``: one difference).
-    """
-    check_options(dissimilarity, comparison)
-
-    def prepare(rows: Tensor) -> Tensor:
-        matrix = dissimilarity_matrix(rows, dissimilarity)
-        if comparison == "l2":
-            return matrix.to(rows.dtype)
-        return _standardized(matrix, comparison).to(rows.dtype)
-
-    if comparison == "l2":
-        return Split(prepare, lambda a, b: ((a - b).square().sum() / 2).sqrt(), permute_pairs)
-    return inner_product_split(prepare)
-
-
 def check_options(dissimilarity: str, comparison: str) -> None:
     """Refuse an unknown dissimilarity or comparison, with ``ValueError``."""
     check_option("dissimilarity", dissimilarity, DISSIMILARITIES)
@@ -188,18 +165,3 @@ def _blocks(a: Tensor, b: Tensor, dissimilarity: str) -> Iterator[tuple[Tensor, 
 
 def _from_moments(moments: PairMoments, comparison: str) -> Tensor:
     return moments.pearson() if comparison == "pearson" else moments.cosine()
-
-
-def _standardized(matrix: Tensor, comparison: str) -> Tensor:
-    """Off-diagonal entries such that the comparison of two sides is their inner product."""
-    upper = torch.triu_indices(*matrix.shape, offset=1, device=matrix.device)
-    pairs = matrix[upper[0], upper[1]]
-    if comparison in RANKED:
-        pairs = average_ranks(pairs)
-    if comparison != "cosine":
-        pairs = pairs - pairs.mean()
-    n = float(len(pairs))
-    norm = pairs.norm() if comparison != "rho_a" else pairs.new_tensor((n**3 - n) / 12).sqrt()
-    standardized = torch.zeros_like(matrix)
-    standardized[upper[0], upper[1]] = pairs / norm.where(norm > 0, 1.0) / 2**0.5
-    return standardized + standardized.T

@@ -12,7 +12,7 @@ from saesim_pl.functional.distance_correlation import distance_correlation_split
 from saesim_pl.functional.linear_cka import linear_cka_split
 from saesim_pl.functional.mean_cca import mean_cca_split
 from saesim_pl.functional.rbf_cka import rbf_cka_split
-from saesim_pl.functional.representational_similarity import representational_similarity_split
+from saesim_pl.functional.representational_similarity_split import representational_similarity_split
 from saesim_pl.functional.split import Split, permute_pairs, permuted_inner_product
 from saesim_pl.functional.svcca import svcca_split
 
