@@ -2,6 +2,7 @@
 
 from saesim_pl.functional.activation_correlation import activation_correlation
 from saesim_pl.functional.aligned_cosine_similarity import aligned_cosine_similarity
+from saesim_pl.functional.bootstrap_interval import Interval, bootstrap_interval
 from saesim_pl.functional.bures_similarity import bures_similarity
 from saesim_pl.functional.chance import (
     expected_jaccard,
@@ -9,6 +10,7 @@ from saesim_pl.functional.chance import (
     expected_max_cosine,
     expected_rank_similarity,
 )
+from saesim_pl.functional.comparison import Comparison
 from saesim_pl.functional.concentricity_difference import concentricity_difference
 from saesim_pl.functional.correlation_match import correlation_match
 from saesim_pl.functional.distance_correlation import distance_correlation
@@ -16,6 +18,7 @@ from saesim_pl.functional.eigenspace_overlap import eigenspace_overlap
 from saesim_pl.functional.firing_frequency import firing_frequency
 from saesim_pl.functional.fraction_recovered import fraction_recovered
 from saesim_pl.functional.fraction_variance_unexplained import fraction_variance_unexplained
+from saesim_pl.functional.gaussian_null import gaussian_null
 from saesim_pl.functional.gulp_distance import gulp_distance
 from saesim_pl.functional.jaccard_similarity import jaccard_similarity
 from saesim_pl.functional.joint_rank_jaccard import joint_rank_jaccard
@@ -32,6 +35,7 @@ from saesim_pl.functional.nearest_neighbours import (
     neighbour_overlap,
     permute_neighbours,
 )
+from saesim_pl.functional.permutation_null import permutation_null
 from saesim_pl.functional.permutation_procrustes_distance import permutation_procrustes_distance
 from saesim_pl.functional.procrustes_distance import procrustes_distance
 from saesim_pl.functional.pwcca import pwcca
@@ -43,16 +47,20 @@ from saesim_pl.functional.scores import Scores
 from saesim_pl.functional.second_order_cosine_similarity import second_order_cosine_similarity
 from saesim_pl.functional.similarity_warning import SimilarityWarning
 from saesim_pl.functional.singular_value_distance import singular_value_distance
+from saesim_pl.functional.subset_null import subset_null
 from saesim_pl.functional.svcca import SVCCAScore, svcca, svcca_components
 from saesim_pl.functional.uniformity_difference import uniformity_difference
 
 __all__ = [
+    "Comparison",
+    "Interval",
     "Matching",
     "SVCCAScore",
     "Scores",
     "SimilarityWarning",
     "activation_correlation",
     "aligned_cosine_similarity",
+    "bootstrap_interval",
     "bures_similarity",
     "concentricity_difference",
     "correlation_match",
@@ -65,6 +73,7 @@ __all__ = [
     "firing_frequency",
     "fraction_recovered",
     "fraction_variance_unexplained",
+    "gaussian_null",
     "gulp_distance",
     "jaccard_similarity",
     "joint_rank_jaccard",
@@ -79,6 +88,7 @@ __all__ = [
     "mutual_knn",
     "nearest_neighbours",
     "neighbour_overlap",
+    "permutation_null",
     "permutation_procrustes_distance",
     "permute_neighbours",
     "procrustes_distance",
@@ -89,6 +99,7 @@ __all__ = [
     "rsm_norm_difference",
     "second_order_cosine_similarity",
     "singular_value_distance",
+    "subset_null",
     "svcca",
     "svcca_components",
     "uniformity_difference",

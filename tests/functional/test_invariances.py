@@ -1,6 +1,8 @@
 """Each declared invariance holds on random data, and whatever is not declared moves the value."""
 
+import runpy
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,17 +17,21 @@ ROWS, WIDTH = 32, 4
 # Public functions that do not compare two matrices by one number.
 OTHERS = {
     "activation_correlation",
+    "bootstrap_interval",
     "expected_jaccard",
     "expected_joint_rank_jaccard",
     "expected_max_cosine",
     "expected_rank_similarity",
     "firing_frequency",
     "fraction_variance_unexplained",
+    "gaussian_null",
     "match_by_correlation",
     "match_by_cosine",
     "nearest_neighbours",
     "neighbour_overlap",
+    "permutation_null",
     "permute_neighbours",
+    "subset_null",
     "svcca_components",
 }
 
@@ -110,6 +116,12 @@ def test_table_has_a_row_for_each_declaration() -> None:
     assert len(lines) == len(INVARIANCES) + 2
     assert "| `mean_cca` | yes | yes | yes | yes | yes |  |" in lines
     assert {line.count("|") for line in lines} == {len(TRANSFORMATIONS) + 2}
+
+
+def test_the_page_is_what_the_declarations_give(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(functional.__file__).parent / "INVARIANCES.md").read_text()
+    runpy.run_module("saesim_pl.functional", run_name="__main__")
+    assert capsys.readouterr().out == page, "run: python -m saesim_pl.functional > the page"
 
 
 def test_unknown_transformation_is_refused() -> None:

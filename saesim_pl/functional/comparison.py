@@ -1,0 +1,68 @@
+"""A score beside what chance gives."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+_NULLS = 0x6E756C6C73
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A score and the scores of a null, in which what the measure looks for is absent by construction.
+
+    Attributes:
+        value: The score.
+        null_mean: Mean score of the null.
+        null_std: Standard deviation of the null's scores (with ``n - 1``).
+        z: ``(value - null_mean) / null_std``, so below 0 for a distance that is smaller than chance. A
+            null without spread gives 0 where the value equals it, else an infinity of the right sign.
+        p_value: Share of the null's scores at least as good as the value, the value itself counted
+            among them: ``(b + 1) / (m + 1)``, never 0.
+        n_permutations: How many scores of the null were taken.
+    """
+
+    value: float
+    null_mean: float
+    null_std: float
+    z: float
+    p_value: float
+    n_permutations: int
+
+
+def compared(
+    value: float, null: Float[Tensor, " m"], higher_is_better: bool, dtype: torch.dtype
+) -> Comparison:
+    """A value among those of a null, after Phipson and Smyth (2010).
+
+    A score of the null that would equal the value in exact arithmetic must count as reaching it, or
+    rounding alone could make a constant measure significant. So the bound is loosened by what rounding
+    in ``dtype`` may do, which can only raise the p-value.
+
+    Args:
+        value: The score.
+        null: Scores of the null, in float64.
+        higher_is_better: Whether a better score is a higher one.
+        dtype: What the scores were computed in.
+    """
+    mean, std = float(null.mean()), float(null.std())
+    tolerance = 64 * torch.finfo(dtype).eps * max(1.0, abs(value))
+    as_good = null >= value - tolerance if higher_is_better else null <= value + tolerance
+    difference = value - mean
+    if std > tolerance:
+        z = difference / std
+    else:
+        z = 0.0 if abs(difference) <= tolerance else math.copysign(math.inf, difference)
+    p_value = (int(as_good.sum()) + 1) / (len(null) + 1)
+    return Comparison(value, mean, std, z, p_value, len(null))
+
+
+def null_generator(seed: int) -> torch.Generator:
+    """A generator on the CPU that no other use of ``seed`` shares.
+
+    Data made from seed 0 would otherwise meet itself among the noise drawn from seed 0.
+    """
+    return torch.Generator().manual_seed(seed ^ _NULLS)
