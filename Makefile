@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --constraint constraints.txt
 .PHONY: run setup test lint llm clean
 
 run: setup
-	$(BIN)/saesim fit --config configs/experiments/synthetic_pair.yaml
+	$(BIN)/saesim fit --config configs/experiments/synthetic_pair.yaml --trainer.accelerator cpu
 
 setup: .venv/run.stamp
 
@@ -16,8 +16,8 @@ test: .venv/test.stamp
 	$(BIN)/pytest
 
 llm: .venv/smollm2.stamp
-	$(BIN)/saesim predict --config configs/experiments/smollm2_cache.yaml
-	$(BIN)/saesim fit --config configs/experiments/smollm2_pair.yaml
+	$(BIN)/saesim predict --config configs/experiments/smollm2_cache.yaml --trainer.accelerator cpu
+	$(BIN)/saesim fit --config configs/experiments/smollm2_pair.yaml --trainer.accelerator cpu
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -30,8 +30,9 @@ class CompareByCorrelation(Comparer):
 
     Over the validation samples of streams that describe the same tokens, whatever their spaces: correlations
     come from sums over batches, latents are not kept. Logs the mean correlation of matched latents, beside
-    the same for samples that are shuffled against each other, and the k-NN Jaccard of the matched rows of
-    the dictionaries, beside the same for shuffled pairs.
+    the same for samples shuffled against each other (within each batch of each process: what a batch has in
+    common remains), and the k-NN Jaccard of the matched rows of the dictionaries, beside the same for
+    shuffled pairs.
 
     Args:
         method: How latents are matched one to one: "hungarian" maximises the sum of correlations, "mutual"

@@ -52,16 +52,17 @@ class CompareToTruth(Comparer):
         for name, sae in cohort.saes.items():
             truth, shared = _truth_of(trainer, cohort, name)
             features = truth.directions
-            subsets = {"all": (features, sae.dictionary)}
+            sought, found = {"all": features}, {"all": sae.dictionary}
             if shared.any() and not shared.all():
-                found = rows_by_subset(sae.dictionary, truth, shared)
-                sought = {"shared": features[shared], "unshared": features[~shared]}
-                subsets |= {subset: (sought[subset], sae.dictionary[rows]) for subset, rows in found.items()}
-            for subset, (sought, found) in subsets.items():
-                for score in self.scores.recovered(sought, sae.dictionary):
+                sought |= {"shared": features[shared], "unshared": features[~shared]}
+                rows = rows_by_subset(sae.dictionary, truth, shared)
+                found |= {subset: sae.dictionary[of_subset] for subset, of_subset in rows.items()}
+            for subset, directions in sought.items():
+                for score in self.scores.recovered(directions, sae.dictionary):
                     yield row(trainer, f"truth~{name}", subset, score)
-                yield row(trainer, f"{name}~truth", subset, self.scores.best(found, features))
-                matched = self.scores.matched(sought, sae.dictionary, absolute=True)
+                if subset in found:
+                    yield row(trainer, f"{name}~truth", subset, self.scores.best(found[subset], features))
+                matched = self.scores.matched(directions, sae.dictionary, absolute=True)
                 yield row(trainer, f"{name}~truth", subset, matched)
 
     def figures(self, trainer: Trainer, cohort: SAECohort) -> "dict[str, Figure]":

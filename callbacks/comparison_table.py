@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
 
 from .comparer import Comparer, ComparisonRow
 
@@ -19,15 +20,15 @@ FIELDS = [field.name for field in fields(ComparisonRow)]
 class ComparisonTable(Callback):
     """Prints the last comparison, each score beside what chance gives, when a run ends.
 
-    The same rows go to ``comparison.csv`` and ``comparison.json`` in the run's folder after every
-    validation, so that an interrupted run leaves its last ones.
+    Where there is a logger, the same rows go to ``comparison.csv`` and ``comparison.json`` in the run's
+    folder after every validation, so that an interrupted run leaves its last ones.
     """
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the rows of this validation."""
         folder = trainer.log_dir  # asked on every rank: it is a broadcast
         rows = _rows(trainer)
-        if folder and rows and trainer.is_global_zero and not trainer.fast_dev_run:
+        if trainer.loggers and folder and rows and trainer.is_global_zero and not trainer.fast_dev_run:
             _write(Path(folder), rows)
         if trainer.state.fn == "validate":
             _print(trainer)
@@ -41,7 +42,8 @@ class ComparisonTable(Callback):
         """Print the rows of the last validation."""
         folder = trainer.log_dir
         _print(trainer)
-        if folder and trainer.is_global_zero and not trainer.fast_dev_run:
+        has_events = any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers)
+        if has_events and folder and trainer.is_global_zero:
             tensorboard = os.path.relpath(Path(sys.executable).with_name("tensorboard"))
             print(f"Open TensorBoard on it: {tensorboard} --logdir {os.path.relpath(folder)}")
 

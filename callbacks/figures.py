@@ -18,10 +18,12 @@ MAX_PAIRS = 512
 def draw_cosines(
     pair: str, a: Float[Tensor, "n d_in"], b: Float[Tensor, "m d_in"], method: str, chance: float
 ) -> "dict[str, Figure]":
-    """Heat map of the matched cosines of ``a~b``, and histogram of the best ones."""
+    """Heat map of the matched cosines of ``a~b``, and histogram of the best; none if all rows are dead."""
     matching = match_by_cosine(a, b, method).top(MAX_PAIRS)
     cosine = unit_rows(a[matching.index_a]) @ unit_rows(b[matching.index_b]).T
     best = match_by_cosine(a, b, "argmax").score
+    if not len(best):
+        return {}
     return {
         f"{pair}/matched_cosines": heat_map(cosine, pair, "cosine"),
         f"{pair}/best_cosines": histogram(best, chance, pair, "cosine"),

@@ -12,6 +12,6 @@ def rows_by_subset(
 ) -> dict[str, Int[Tensor, " n"]]:
     """Indices of the rows whose nearest true feature is ``shared``, and of those whose is not."""
     nearest = match_by_cosine(dictionary, truth.directions.to(dictionary), method="argmax")
-    is_shared = shared[nearest.index_b]
+    is_shared = shared.cpu()[nearest.index_b]  # a Matching lives on the CPU
     subsets = {"shared": nearest.index_a[is_shared], "unshared": nearest.index_a[~is_shared]}
     return {name: rows for name, rows in subsets.items() if len(rows)}

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, NoReturn
 
 import yaml
@@ -23,11 +24,19 @@ class ComposedConfig(ActionConfigFile):
     @staticmethod
     def apply_config(parser: Any, cfg: Namespace, dest: str, value: str) -> None:
         """Apply the listed files in order, then the file itself."""
-        path = Path(value)
-        listed = (yaml.safe_load(path.read_text()) or {}).get(dest) if path.is_file() else None
-        for part in listed if isinstance(listed, list) else []:
-            ComposedConfig.apply_config(parser, cfg, dest, str(path.parent / part))
+        for path in _listed(Path(value), dest, ()):
+            ActionConfigFile.apply_config(parser, cfg, dest, str(path))
         ActionConfigFile.apply_config(parser, cfg, dest, value)
+
+
+def _listed(path: Path, dest: str, within: tuple[Path, ...]) -> Iterator[Path]:
+    """Files that ``path`` lists, each after those that it lists itself."""
+    if path.resolve() in within:
+        _fail(f"saesim: error: {path} lists itself")
+    listed = (yaml.safe_load(path.read_text()) or {}).get(dest) if path.is_file() else None
+    for part in listed if isinstance(listed, list) else []:
+        yield from _listed(path.parent / part, dest, (*within, path.resolve()))
+        yield path.parent / part
 
 
 class SaesimParser(LightningArgumentParser):
@@ -79,6 +88,7 @@ class SaesimCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Find the run that ``--ckpt_path last`` resumes."""
         config = self.config[self.subcommand]
+        config["weights_only"] = True  # a checkpoint brings no code
         if config.get("ckpt_path") == "last":
             _resume_newest(config)
 
@@ -101,6 +111,8 @@ class SaesimCLI(LightningCLI):
             if "JSONARGPARSE_DEBUG" in os.environ or (trainer and _has_begun(trainer)):
                 raise
             _fail(f"saesim {self.subcommand}: error: {one_line(str(error))}")
+        except UnpicklingError:
+            _fail(f"saesim {self.subcommand}: error: the checkpoint holds more than weights and plain data")
 
 
 def one_line(message: str) -> str:
@@ -140,12 +152,15 @@ def _resume_newest(config: Namespace) -> None:
         )
     folder = Path(where.get("save_dir", "."), where.get("name") or "")
     if where.get("version") is None:
-        versions = [int(path.name.removeprefix("version_")) for path in folder.glob("version_*")]
-        where["version"] = max(versions, default=0)
+        # Only training leaves a checkpoint: an evaluation's folder is not a run to go on with.
+        runs = (re.fullmatch(r"version_(\d+)", path.parents[1].name) for path in folder.glob(f"*/{LAST}"))
+        where["version"] = max((int(run[1]) for run in runs if run), default=None)
+    if where["version"] is None:
+        print(f"saesim: no {LAST} in {folder}, starting anew", file=sys.stderr)
+        config["ckpt_path"] = None
+        return
     last = folder / f"version_{where['version']}" / LAST
-    config["ckpt_path"] = str(last) if last.is_file() else None
-    if not last.is_file():
-        print(f"saesim: no checkpoint at {last}, starting anew", file=sys.stderr)
+    config["ckpt_path"] = str(last)
 
 
 def main(args: ArgsType = None) -> None:

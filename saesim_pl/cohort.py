@@ -1,5 +1,6 @@
 """Any number of SAEs trained on the same batches, none of which notices the others."""
 
+import math
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -53,6 +54,9 @@ class SAECohort(LightningModule):
             del self.hparams["saes"]
         if not saes:
             raise ValueError("saes is empty: name at least one SAE")
+        for name in saes:
+            if not name.isidentifier() or name in ("truth", "train") or hasattr(nn.ModuleDict, name):
+                raise ValueError(f"{name!r} cannot name an SAE: take letters, digits and underscores")
         if lr <= 0:
             raise ValueError(f"lr must be positive, got {lr}")
         if not 0 <= decay_fraction <= 1:
@@ -77,7 +81,8 @@ class SAECohort(LightningModule):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Sum of the SAEs' losses; no SAE's gradient depends on another's."""
         outputs = self._losses(batch)
-        if self.global_step % self.trainer.log_every_n_steps == 0:
+        every = self.trainer.log_every_n_steps
+        if every and (self.global_step + 1) % every == 0:  # the steps at which Lightning writes
             for name, output in outputs.items():
                 logged = {
                     "loss": output.loss,
@@ -142,8 +147,16 @@ class SAECohort(LightningModule):
         fused = self.trainer.precision != "16-mixed"
         optimizer = torch.optim.Adam(self.saes.parameters(), lr=self.lr, betas=self.betas, fused=fused)
         total = self.trainer.estimated_stepping_batches
-        decay = max(1, self.decay_fraction * total)
-        scheduler = LambdaLR(optimizer, lambda step: min(1.0, max(0.0, (total - step) / decay)))
+        if math.isinf(total) and self.decay_fraction:
+            raise ValueError(
+                "the learning rate decays over the run: set max_epochs or max_steps, or no decay"
+            )
+        decay = max(1.0, self.decay_fraction * total) if self.decay_fraction else 0.0
+
+        def factor(step: int) -> float:
+            return min(1.0, max(0.0, (total - step) / decay)) if decay else 1.0
+
+        scheduler = LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def configure_gradient_clipping(
@@ -152,7 +165,13 @@ class SAECohort(LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip each SAE's gradient norm by itself: a joint norm would couple them."""
+        """Clip each SAE's gradient norm by itself: a joint norm would couple them.
+
+        Raises:
+            ValueError: Clipping by value is asked for.
+        """
+        if gradient_clip_algorithm not in (None, "norm"):
+            raise ValueError(f"SAECohort clips by norm, not by {gradient_clip_algorithm!r}")
         if gradient_clip_val:
             for sae in self.saes.values():
                 nn.utils.clip_grad_norm_(sae.parameters(), gradient_clip_val)

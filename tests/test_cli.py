@@ -49,6 +49,12 @@ def test_a_composed_file_that_is_missing_is_named(tmp_path, capsys) -> None:
     assert "nowhere.yaml" in fit("--config", str(config), capsys=capsys)
 
 
+def test_a_file_that_lists_itself_is_refused(tmp_path, capsys) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("config: [config.yaml]\n")
+    assert "lists itself" in fit("--config", str(config), capsys=capsys)
+
+
 def test_later_files_and_the_shell_win(tmp_path, capsys) -> None:
     (tmp_path / "first.yaml").write_text("trainer: {max_epochs: 7, log_every_n_steps: 3}\n")
     (tmp_path / "second.yaml").write_text("config: [first.yaml]\ntrainer: {max_epochs: 8}\n")

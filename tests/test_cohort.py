@@ -1,6 +1,10 @@
+import csv
+from pathlib import Path
+
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.loggers import CSVLogger
 
 from saesim_pl.cohort import SAECohort
 from saesim_pl.data import SyntheticActivations
@@ -117,6 +121,35 @@ def test_reload_from_a_checkpoint_built_in_python(tmp_path) -> None:
     saes = {"a": lambda d_in: StandardSAE(d_in, 24)}
     again = SAECohort.load_from_checkpoint(tmp_path / "a.ckpt", saes=saes)
     assert torch.equal(again.saes["a"].W_enc, model.saes["a"].W_enc)
+
+
+def test_logged_curves_are_those_of_the_step_they_stand_at(tmp_path) -> None:
+    logger, model = CSVLogger(tmp_path), cohort("a")
+    losses = []
+    model.on_train_batch_end = lambda outputs, *_: losses.append(outputs["loss"].item())
+    fit(model, tmp_path, logger=logger, log_every_n_steps=5, max_epochs=1)
+    with Path(logger.log_dir, "metrics.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["train/a/loss"]]
+    logged = {int(row["step"]): float(row["train/a/loss"]) for row in rows}
+    assert sorted(logged) == [4, 9, 14]
+    for step, loss in logged.items():
+        assert loss == pytest.approx(losses[step], rel=1e-5)
+
+
+def test_an_endless_run_cannot_decay(tmp_path) -> None:
+    with pytest.raises(ValueError, match="set max_epochs or max_steps"):
+        fit(cohort("a"), tmp_path, max_epochs=-1)
+
+
+@pytest.mark.parametrize("name", ["blocks.6.hook", "keys", "truth", "a~b", ""])
+def test_names_that_would_collide_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="cannot name an SAE"):
+        cohort(name)
+
+
+def test_clipping_by_value_is_refused() -> None:
+    with pytest.raises(ValueError, match="clips by norm, not by 'value'"):
+        cohort("a").configure_gradient_clipping(None, 1.0, "value")
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,18 @@ ARGS = (
 )
 
 
+def checkpoint_of(folder: Path) -> dict:
+    [checkpoint] = folder.glob("synthetic_pair/version_*/checkpoints/last.ckpt")
+    return torch.load(checkpoint, weights_only=True)
+
+
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    [checkpoint] = folder.glob("synthetic_pair/version_0/checkpoints/last.ckpt")
-    return torch.load(checkpoint, weights_only=True)["state_dict"]
+    return checkpoint_of(folder)["state_dict"]
+
+
+def comparison(folder: Path) -> str:
+    [table] = folder.glob("synthetic_pair/version_*/comparison.csv")
+    return table.read_text()
 
 
 def run(folder: Path, *args: str) -> int:
@@ -42,15 +51,32 @@ def test_a_killed_run_resumes_to_the_same_bits(step: int, uninterrupted: Path, t
     assert run(tmp_path, "--ckpt_path=last") == 0
     expected, resumed = weights(uninterrupted), weights(tmp_path)
     assert all(torch.equal(expected[name], resumed[name]) for name in expected)
-    rows = [(f / "synthetic_pair/version_0/comparison.csv").read_text() for f in (uninterrupted, tmp_path)]
-    assert rows[0] == rows[1]
+    assert comparison(uninterrupted) == comparison(tmp_path)
 
 
 def test_resuming_trains_only_what_is_missing(uninterrupted: Path, tmp_path: Path) -> None:
     checkpoint = next(uninterrupted.glob("**/last.ckpt"))
-    assert run(tmp_path, f"--ckpt_path={checkpoint}", "--trainer.max_epochs=3") == 0
-    longer = weights(tmp_path)
-    assert any(not torch.equal(longer[name], value) for name, value in weights(uninterrupted).items())
+    kill = {"class_path": "tests.processes.KillAtStep", "init_args": {"step": 20}}
+    (tmp_path / "kill.yaml").write_text(json.dumps({"trainer": {"callbacks+": [kill]}}))
+    resume = f"--ckpt_path={checkpoint}", f"--config={tmp_path / 'kill.yaml'}", "--trainer.max_epochs=3"
+    assert run(tmp_path, *resume) == 0  # step 20 is behind it
+
+
+def test_last_is_the_last_run_that_trained(tmp_path: Path) -> None:
+    assert run(tmp_path) == 0
+    validate = [argument for argument in ARGS if argument != "fit"]
+    where = f"--trainer.logger.init_args.save_dir={tmp_path}"
+    assert run_saesim(tmp_path / "validate.txt", "validate", *validate, where) == 0
+    assert run(tmp_path, "--ckpt_path=last", "--trainer.max_epochs=3") == 0
+    assert checkpoint_of(tmp_path)["global_step"] == 30
+    assert not (tmp_path / "synthetic_pair" / "version_2").exists()
+
+
+def test_a_checkpoint_brings_no_code(uninterrupted: Path, tmp_path: Path) -> None:
+    checkpoint = torch.load(next(uninterrupted.glob("**/last.ckpt")), weights_only=True)
+    torch.save(checkpoint | {"payload": Path("anything but plain data")}, tmp_path / "stranger.ckpt")
+    assert run(tmp_path, f"--ckpt_path={tmp_path / 'stranger.ckpt'}") == 2
+    assert "holds more than weights and plain data" in (tmp_path / "log.txt").read_text()
 
 
 @pytest.mark.parametrize(

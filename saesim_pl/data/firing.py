@@ -108,7 +108,8 @@ class FiringSampler:
             raise ValueError(f"firing rates must lie in [0, 1), got {rates.min():.3g} to {rates.max():.3g}")
         arrivals = -np.log1p(-rates)
         fastest = arrivals.max(axis=0)
-        self.keep = (arrivals / np.where(fastest > 0, fastest, 1)).astype(np.float32)
+        never = fastest == 0
+        self.keep = np.where(never, 1, arrivals / np.where(never, 1, fastest)).astype(np.float32)
         self.arrivals_per_sample = fastest.sum()
         self.which = Categorical(fastest)
         self.magnitude = magnitude

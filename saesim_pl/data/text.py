@@ -70,10 +70,11 @@ class TextContexts(LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Tokenise and pack; every process does, so that all agree which context has which index."""
-        contexts = list(islice(self._contexts(), self.max_contexts))
+        packed = islice(self._contexts(), self.max_contexts)
+        contexts = [torch.tensor(context, dtype=torch.int32) for context in packed]
         if not contexts:
             raise ValueError(f"text {self.text!r} does not fill one context of {self.context_size} tokens")
-        self.contexts = torch.tensor(contexts, dtype=torch.int32)
+        self.contexts = torch.stack(contexts)
 
     def predict_dataloader(self) -> DataLoader:
         """This process's share of the contexts, in order."""

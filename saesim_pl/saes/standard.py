@@ -73,7 +73,7 @@ class _StandardLoss(torch.autograd.Function):
         low = latents.dtype
         grad_x_hat = residual * (2 / len(x) * grad_loss)
         penalty = ctx.l1_coefficient / len(x) * grad_loss
-        direction = W_dec * (penalty * fired / norms.clamp_min(torch.finfo(norms.dtype).tiny))[:, None]
+        direction = W_dec * (penalty * fired / norms.clamp_min(torch.finfo(norms.dtype).eps))[:, None]
         grad_b_dec, grad_x_hat = grad_x_hat.sum(0), grad_x_hat.to(low)
         # The broadcast bias of addmm carries the penalty's gradient at no cost.
         grad_pre = torch.addmm((penalty * norms).to(low), grad_x_hat, W_dec.T.to(low))
