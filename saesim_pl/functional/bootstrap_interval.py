@@ -1,18 +1,16 @@
 """A confidence interval of a score, over the rows that might have been sampled."""
 
-import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from saesim_pl.functional.comparison import null_generator
 from saesim_pl.functional.inputs import check_paired, same_precision
-from saesim_pl.functional.permutation_null import check_draws
-from saesim_pl.functional.similarity_warning import SimilarityWarning
+from saesim_pl.functional.null_scores import null_scores, single_threads
+from saesim_pl.functional.permutation_null import check_draws, random_orders
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,12 @@ def bootstrap_interval(
         raise ValueError(f"level must be between 0 and 1, got {level}")
     if len(a) < 4:
         raise ValueError(f"halves of at least 4 rows are drawn, got {len(a)}")
-    value = float(measure(a, b, **options))
-    spread = _spread_of_halves(measure, *same_precision(a.detach(), b.detach()), n_resamples, seed, options)
+    with single_threads() as pool:
+        value = float(measure(a, b, **options))
+        a, b = same_precision(a.detach(), b.detach())
+        spread = _spread_of_halves(
+            pool, lambda rows: measure(a[rows], b[rows], **options), a, n_resamples, seed
+        )
     tails = spread.new_tensor([(1 - level) / 2, (1 + level) / 2])
     below, above = spread.quantile(tails).tolist()
     low, high = value - above, value - below
@@ -76,17 +78,11 @@ def bootstrap_interval(
 
 
 def _spread_of_halves(
-    measure: Callable[..., Tensor], a: Tensor, b: Tensor, n_resamples: int, seed: int, options: dict[str, Any]
+    pool: ThreadPoolExecutor, score: Callable[[Tensor], Tensor], a: Tensor, n_resamples: int, seed: int
 ) -> Float[Tensor, " m"]:
     """Deviations of the halves' scores from their mean, scaled to the spread of whole samples."""
     n, half = len(a), len(a) // 2
-    generator = null_generator(seed)
-    values = []
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", SimilarityWarning)
-        for _ in range(n_resamples):
-            rows = torch.randperm(n, generator=generator)[:half].to(a.device)
-            values.append(measure(a[rows], b[rows], **options))
-    scores = torch.stack(values).double().cpu()
+    halves = (order[:half].to(a.device) for order in random_orders(n, n_resamples, seed))
+    scores = null_scores(pool, score, halves)
     # A mean of half of n rows varies by (n - half) / (n half), one of n rows by 1 / n.
     return (scores - scores.mean()) * (half / (n - half)) ** 0.5

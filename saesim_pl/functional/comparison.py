@@ -7,8 +7,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-_NULLS = 0x6E756C6C73
-
 
 @dataclass(frozen=True)
 class Comparison:
@@ -58,11 +56,3 @@ def compared(
         z = 0.0 if abs(difference) <= tolerance else math.copysign(math.inf, difference)
     p_value = (int(as_good.sum()) + 1) / (len(null) + 1)
     return Comparison(value, mean, std, z, p_value, len(null))
-
-
-def null_generator(seed: int) -> torch.Generator:
-    """A generator on the CPU that no other use of ``seed`` shares.
-
-    Data made from seed 0 would otherwise meet itself among the noise drawn from seed 0.
-    """
-    return torch.Generator().manual_seed(seed ^ _NULLS)

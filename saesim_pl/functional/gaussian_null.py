@@ -1,6 +1,5 @@
 """What a measure gives when one side is Gaussian noise."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
@@ -9,10 +8,10 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from saesim_pl.functional.better_direction import higher_is_better
-from saesim_pl.functional.comparison import Comparison, compared, null_generator
+from saesim_pl.functional.comparison import Comparison, compared
 from saesim_pl.functional.inputs import check_matrix, check_option, same_precision, unit_rows
+from saesim_pl.functional.null_scores import null_generator, null_scores, single_threads
 from saesim_pl.functional.permutation_null import check_draws
-from saesim_pl.functional.similarity_warning import SimilarityWarning
 from saesim_pl.functional.singular_value_distance import singular_value_distance
 
 Match = Literal["shape", "row_norms", "spectrum"]
@@ -56,14 +55,13 @@ def gaussian_null(
     check_matrix("b", b)
     if measure is singular_value_distance and match == "spectrum":
         raise ValueError("noise of b's spectrum is at b's distance from a: match its shape or row_norms")
-    value = float(measure(a, b, **options))
-    a, b = same_precision(a.detach(), b.detach())
-    draw = _drawer(b, match)
-    generator = null_generator(seed)
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", SimilarityWarning)
-        null = torch.stack([measure(a, draw(generator), **options) for _ in range(n_draws)])
-    return compared(value, null.double().cpu(), better_high, a.dtype)
+    with single_threads() as pool:
+        value = float(measure(a, b, **options))
+        a, b = same_precision(a.detach(), b.detach())
+        draw, generator = _drawer(b, match), null_generator(seed)
+        noise = (draw(generator) for _ in range(n_draws))
+        null = null_scores(pool, lambda drawn: measure(a, drawn, **options), noise)
+    return compared(value, null, better_high, a.dtype)
 
 
 def _drawer(b: Tensor, match: str) -> Callable[[Generator], Tensor]:

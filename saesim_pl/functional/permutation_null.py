@@ -1,7 +1,7 @@
 """What a measure gives when rows are paired at random."""
 
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
@@ -10,10 +10,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from saesim_pl.functional.better_direction import higher_is_better
-from saesim_pl.functional.comparison import Comparison, compared, null_generator
+from saesim_pl.functional.comparison import Comparison, compared
 from saesim_pl.functional.inputs import check_paired, same_precision
 from saesim_pl.functional.invariances import INVARIANCES
-from saesim_pl.functional.similarity_warning import SimilarityWarning
+from saesim_pl.functional.null_scores import null_generator, null_scores, single_threads
 from saesim_pl.functional.splits import split_of
 
 
@@ -51,11 +51,12 @@ def permutation_null(
     check_depends_on_pairing(measure)
     check_draws("n_permutations", n_permutations)
     check_paired(a, b)
-    # Warns and refuses once, for all permutations.
-    value = float(measure(a, b, **options))
-    a, b = same_precision(a.detach(), b.detach())
     orders = chain([torch.arange(len(a))], random_orders(len(a), n_permutations, seed))
-    values = repaired_values(measure, a, b, orders, options)
+    with single_threads() as pool:
+        # Warns and refuses once, for all permutations.
+        value = float(measure(a, b, **options))
+        a, b = same_precision(a.detach(), b.detach())
+        values = _repaired_values(pool, measure, a, b, orders, options)
     found = compared(float(values[0]), values[1:], better_high, a.dtype)
     return Comparison(value, found.null_mean, found.null_std, found.z, found.p_value, n_permutations)
 
@@ -81,20 +82,17 @@ def random_orders(n: int, n_orders: int, seed: int) -> Iterator[Int64[Tensor, " 
     return (torch.randperm(n, generator=generator) for _ in range(n_orders))
 
 
-def repaired_values(
+def _repaired_values(
+    pool: ThreadPoolExecutor,
     measure: Callable[..., Tensor],
     a: Tensor,
     b: Tensor,
-    orders: Int64[Tensor, "m n"],
+    orders: Iterable[Tensor],
     options: dict[str, Any],
 ) -> Float[Tensor, " m"]:
     """``measure(a, b[order])`` for every order, in float64 on the CPU."""
     split = split_of(measure, len(a), options)
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", SimilarityWarning)
-        if split is None:
-            values = [measure(a, b[order.to(b.device)], **options) for order in orders]
-        else:
-            prepared = split.prepare(a), split.prepare(b)
-            values = [split.repaired(*prepared, order.to(b.device)) for order in orders]
-        return torch.stack(values).double().cpu()
+    if split is None:
+        return null_scores(pool, lambda order: measure(a, b[order.to(b.device)], **options), orders)
+    prepared = list(pool.map(split.prepare, (a, b)))
+    return null_scores(pool, lambda order: split.repaired(*prepared, order.to(b.device)), orders)

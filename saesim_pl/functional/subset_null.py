@@ -1,6 +1,5 @@
 """What a measure gives for random pairs of rows, beside chosen ones."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -9,10 +8,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from saesim_pl.functional.better_direction import higher_is_better
-from saesim_pl.functional.comparison import Comparison, compared, null_generator
+from saesim_pl.functional.comparison import Comparison, compared
 from saesim_pl.functional.inputs import check_paired, same_precision
-from saesim_pl.functional.permutation_null import check_draws
-from saesim_pl.functional.similarity_warning import SimilarityWarning
+from saesim_pl.functional.null_scores import null_scores, single_threads
+from saesim_pl.functional.permutation_null import check_draws, random_orders
 
 
 def subset_null(
@@ -51,15 +50,11 @@ def subset_null(
     _check_chosen(chosen, len(a))
     a, b = same_precision(a.detach(), b.detach())
     chosen = chosen.to(a.device)
-    value = float(measure(a[chosen], b[chosen], **options))
-    generator = null_generator(seed)
-    null = []
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", SimilarityWarning)
-        for _ in range(n_draws):
-            drawn = torch.randperm(len(a), generator=generator)[: len(chosen)].to(a.device)
-            null.append(measure(a[drawn], b[drawn], **options))
-    return compared(value, torch.stack(null).double().cpu(), better_high, a.dtype)
+    subsets = (order[: len(chosen)].to(a.device) for order in random_orders(len(a), n_draws, seed))
+    with single_threads() as pool:
+        value = float(measure(a[chosen], b[chosen], **options))
+        null = null_scores(pool, lambda drawn: measure(a[drawn], b[drawn], **options), subsets)
+    return compared(value, null, better_high, a.dtype)
 
 
 def _check_chosen(chosen: Tensor, n: int) -> None:

@@ -168,6 +168,19 @@ def test_a_saturated_measure_is_not_significant() -> None:
         assert permutation_null(f.mean_cca, a.to(dtype), b.to(dtype), 19).p_value > 0.9
 
 
+def test_threads_are_as_before_and_make_no_difference() -> None:
+    a, b = _related()
+    alone = permutation_null(f.linear_cka, a, b, 19)
+    torch.set_num_threads(2)
+    try:
+        assert permutation_null(f.linear_cka, a, b, 19) == alone
+        with pytest.raises(ValueError, match="choose a smaller k"):
+            permutation_null(f.jaccard_similarity, a, b, 19, k=25)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+
+
 def test_few_draws_and_unpaired_rows_are_refused() -> None:
     a, b = _related()
     with pytest.raises(ValueError, match="n_permutations must be at least 2, got 1"):
