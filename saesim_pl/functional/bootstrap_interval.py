@@ -9,8 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from saesim_pl.functional.inputs import check_paired, same_precision
-from saesim_pl.functional.null_scores import null_scores, single_threads
+from saesim_pl.functional.null_scores import null_scores
 from saesim_pl.functional.permutation_null import check_draws, random_orders
+from saesim_pl.functional.single_threads import single_threads
 
 
 @dataclass(frozen=True)

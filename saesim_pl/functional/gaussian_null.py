@@ -10,8 +10,9 @@ from torch import Generator, Tensor
 from saesim_pl.functional.better_direction import higher_is_better
 from saesim_pl.functional.comparison import Comparison, compared
 from saesim_pl.functional.inputs import check_matrix, check_option, same_precision, unit_rows
-from saesim_pl.functional.null_scores import null_generator, null_scores, single_threads
+from saesim_pl.functional.null_scores import null_generator, null_scores
 from saesim_pl.functional.permutation_null import check_draws
+from saesim_pl.functional.single_threads import single_threads
 from saesim_pl.functional.singular_value_distance import singular_value_distance
 
 Match = Literal["shape", "row_norms", "spectrum"]

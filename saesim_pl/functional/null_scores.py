@@ -1,9 +1,8 @@
 """Scores of many draws, shared out to threads."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import islice
 
 import torch
@@ -24,30 +23,13 @@ def null_generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed ^ _NULLS)
 
 
-@contextmanager
-def single_threads() -> Iterator[ThreadPoolExecutor]:
-    """As many threads as torch has, each of which, this one included, computes with one.
-
-    A second thread inside a decomposition of some hundred columns gains little, and where another program
-    wants its core both wait for each other: a score of 10 ms then takes half a second.
-    """
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        # Each says it for itself: in a new thread LAPACK takes the environment's number.
-        with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield pool
-    finally:
-        torch.set_num_threads(n_threads)
-
-
 def null_scores(
     pool: ThreadPoolExecutor, score: Callable[[Tensor], Float[Tensor, ""]], draws: Iterable[Tensor]
 ) -> Float[Tensor, " m"]:
     """The score of every draw, in order, in float64 on the CPU, without a warning for each.
 
     Args:
-        pool: Threads, of :func:`single_threads`.
+        pool: Threads, of :func:`~saesim_pl.functional.single_threads.single_threads`.
         score: Score of one draw.
         draws: Drawn one after the other, a few ahead.
     """

@@ -13,7 +13,8 @@ from saesim_pl.functional.better_direction import higher_is_better
 from saesim_pl.functional.comparison import Comparison, compared
 from saesim_pl.functional.inputs import check_paired, same_precision
 from saesim_pl.functional.invariances import INVARIANCES
-from saesim_pl.functional.null_scores import null_generator, null_scores, single_threads
+from saesim_pl.functional.null_scores import null_generator, null_scores
+from saesim_pl.functional.single_threads import single_threads
 from saesim_pl.functional.splits import split_of
 
 

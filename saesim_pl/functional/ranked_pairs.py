@@ -1,22 +1,21 @@
 """Rank correlation of the dissimilarities of two sides, over all pairs of rows or a sample of them."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from saesim_pl.functional.dissimilarities import dissimilarity_of_pairs, upper_triangle
 from saesim_pl.functional.ranks import average_ranks
+from saesim_pl.functional.single_threads import single_threads
 
 Ranks = tuple[Float[Tensor, " pairs"], Float[Tensor, " pairs"]]
 
 
 def ranks_of_all_pairs(a: Tensor, b: Tensor, dissimilarity: str) -> Ranks:
     """Ranks, on each side, of the dissimilarities of all pairs of rows."""
-    # One thread ranks a while this one multiplies b.
-    with ThreadPoolExecutor() as pool:
-        x, y = pool.map(average_ranks, (upper_triangle(rows, dissimilarity) for rows in (a, b)))
+    # Sorting has one thread only, so each side gets one for all its work.
+    with single_threads() as pool:
+        x, y = pool.map(lambda rows: average_ranks(upper_triangle(rows, dissimilarity)), (a, b))
     return x, y
 
 

@@ -10,8 +10,9 @@ from torch import Tensor
 from saesim_pl.functional.better_direction import higher_is_better
 from saesim_pl.functional.comparison import Comparison, compared
 from saesim_pl.functional.inputs import check_paired, same_precision
-from saesim_pl.functional.null_scores import null_scores, single_threads
+from saesim_pl.functional.null_scores import null_scores
 from saesim_pl.functional.permutation_null import check_draws, random_orders
+from saesim_pl.functional.single_threads import single_threads
 
 
 def subset_null(
