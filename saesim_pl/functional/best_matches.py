@@ -15,14 +15,15 @@ def highest_scores(
     scores: Scores, columns: bool, memory_budget: int = MEMORY_BUDGET
 ) -> tuple[Float[Tensor, " n_a"], Float[Tensor, " n_b"]]:
     """Highest score of every row and, if asked for, of every column; dead ones score 0 and take part."""
-    best_a = []
-    best_b = torch.full((scores.shape[1],), -torch.inf, dtype=scores.dtype, device=scores.live_a.device)
+    # Results go into memory taken beforehand: small tensors kept between large blocks would fragment the
+    # heap, and each block would take fresh memory.
+    best_a, best_b = (scores.live_a.new_full((n,), -torch.inf, dtype=scores.dtype) for n in scores.shape)
     for block in row_blocks(scores.shape[0], scores.bytes_per_row, memory_budget):
         rows = scores.rows(block)
-        best_a.append(rows.amax(dim=1))
+        best_a[block] = rows.amax(dim=1)
         if columns:
-            best_b = torch.maximum(best_b, rows.amax(dim=0))
-    return torch.cat(best_a), best_b
+            torch.maximum(best_b, rows.amax(dim=0), out=best_b)
+    return best_a, best_b
 
 
 def best_matches(scores: Scores, mutual: bool, memory_budget: int = MEMORY_BUDGET) -> Pairs:
