@@ -1,28 +1,12 @@
 """What every sparse autoencoder is."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-
-@dataclass
-class SAEOutput:
-    """What one pass over a batch gives.
-
-    Attributes:
-        x_hat: Reconstruction.
-        latents: SAE activations.
-        loss: What training minimises; the only differentiable attribute.
-        terms: Named parts of the loss, before their coefficients.
-    """
-
-    x_hat: Float[Tensor, "batch d_in"]
-    latents: Float[Tensor, "batch d_sae"]
-    loss: Float[Tensor, ""]
-    terms: dict[str, Float[Tensor, ""]]
+from saesim_pl.saes.output import SAEOutput
 
 
 class SparseAutoencoder(nn.Module, ABC):
@@ -46,9 +30,12 @@ class SparseAutoencoder(nn.Module, ABC):
             if width < 1:
                 raise ValueError(f"{name} must be at least 1, got {width}")
         self.W_dec = nn.Parameter(nn.functional.normalize(torch.randn(d_sae, d_in), dim=1))
-        self.W_enc = nn.Parameter(self.W_dec.detach().T.clone(memory_format=torch.contiguous_format))
-        self.b_enc = nn.Parameter(torch.zeros(d_sae))
         self.b_dec = nn.Parameter(torch.zeros(d_in))
+        self._make_encoder()
+
+    def _make_encoder(self) -> None:
+        self.W_enc = nn.Parameter(self.W_dec.detach().T.clone(memory_format=torch.contiguous_format))
+        self.b_enc = nn.Parameter(torch.zeros(self.d_sae))
 
     @property
     def d_in(self) -> int:
@@ -67,7 +54,7 @@ class SparseAutoencoder(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_sae"]:
-        """Latents of ``x``, at least 0."""
+        """Latents of ``x``, at least 0; those of a row do not depend on the other rows."""
 
     def decode(self, latents: Float[Tensor, "batch d_sae"]) -> Float[Tensor, "batch d_in"]:
         """Reconstruction from ``latents``."""
@@ -80,3 +67,21 @@ class SparseAutoencoder(nn.Module, ABC):
     def forward(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_in"]:
         """Reconstruction of ``x``."""
         return self.decode(self.encode(x))
+
+    def _error_only(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
+        """The squared error of what inference gives."""
+        latents = self.encode(x)
+        x_hat = self.decode(latents)
+        mse = (x_hat - x).square().sum() / len(x)
+        return SAEOutput(x_hat.detach(), mse, {"mse": mse.detach()}, latents.detach().sum(0), latents.detach)
+
+
+def check_not_negative(**numbers: float) -> None:
+    """Refuse a negative or infinite coefficient.
+
+    Raises:
+        ValueError: With the coefficient's name and value.
+    """
+    for name, number in numbers.items():
+        if not 0 <= number < float("inf"):
+            raise ValueError(f"{name} must not be negative, got {number}")

@@ -147,6 +147,7 @@ def large(n: int = 65536, d: int = 768) -> None:
         ("mmcs", lambda: mean_max_cosine_similarity(a, b)),
         ("matched, argmax", lambda: matched_cosine_similarity(a, b, "argmax")),
         ("matched, mutual", lambda: matched_cosine_similarity(a, b, "mutual")),
+        ("matched, hungarian", lambda: matched_cosine_similarity(a, b, "hungarian")),
         (
             "correlation, mutual",
             lambda: match_by_correlation(activation_correlation(a.T, b.T), "mutual").score.mean(),

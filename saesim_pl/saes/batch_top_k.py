@@ -1,0 +1,78 @@
+"""Autoencoder that keeps the k largest latents a sample on average over the batch."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from saesim_pl.saes.k_sparse import KSparseAutoencoder
+from saesim_pl.saes.output import SAEOutput
+from saesim_pl.saes.sparse_loss import sparse_loss
+
+# Share of the threshold that a step keeps: it follows the last hundred steps.
+_DECAY = 0.99
+
+
+class BatchTopKSAE(KSparseAutoencoder):
+    r"""Keeps the ``k * batch`` largest latents of a batch; alone, a row keeps those above a threshold.
+
+    .. math:: \|x - \hat x\|_2^2, \quad f = ReLU(BatchTopK(x W_{enc} + b_{enc})),
+
+    averaged over the batch. Bussmann et al. (2024), "BatchTopK sparse autoencoders". Inference and
+    validation keep what exceeds ``threshold``, the moving average of the smallest latent that training
+    kept. Under several processes each chooses among its own rows.
+
+    Args:
+        d_in: Width of the activations.
+        d_sae: Number of latents.
+        k: Mean number of latents that fire in a sample.
+
+    Raises:
+        ValueError: ``k`` lies outside [1, d_sae].
+    """
+
+    threshold: Float[Tensor, ""]
+
+    def __init__(self, d_in: int, d_sae: int, k: int = 8) -> None:
+        super().__init__(d_in, d_sae, k)
+        self.register_buffer("threshold", torch.zeros(()))
+
+    def encode(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_sae"]:
+        """Latents of ``x`` above the threshold; others are 0."""
+        pre = torch.addmm(self.b_enc, x, self.W_enc)
+        return torch.where(pre > self.threshold, pre, 0)
+
+    def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
+        """Squared error; ``terms`` is ``mse`` (summed over ``d_in``)."""
+        return sparse_loss(self, x, self._select) if self.training else self._error_only(x)
+
+    def _select(self, pre: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        value, position = largest(pre.flatten(), int(self.k * len(pre)))
+        self._follow(value)
+        position = position.sort()
+        value = value[position.indices]
+        return position.values // pre.shape[1], position.values % pre.shape[1], value
+
+    @torch.no_grad()
+    def _follow(self, kept: Tensor) -> None:
+        smallest = torch.where(kept > 0, kept, torch.inf).min().to(self.threshold)
+        smallest = torch.where(smallest.isfinite(), smallest, self.threshold)
+        moved = torch.lerp(smallest, self.threshold, _DECAY)
+        self.threshold.copy_(torch.where(self.threshold > 0, moved, smallest))
+
+
+def largest(values: Float[Tensor, " n"], k: int) -> tuple[Tensor, Tensor]:
+    """The ``k`` largest values and where they stand, in no order.
+
+    On a CPU a selection among millions costs more than an SAE's products, so all but a few are ruled out
+    first by a bound that a sample of them suggests; where it rules out too many, all are searched.
+    """
+    every = 64
+    n_sampled = len(values) // every
+    wanted = int(1.1 * k / every) + 64
+    if values.device.type == "cpu" and n_sampled > 4 * wanted:
+        bound = values[::every].topk(wanted).values[-1]
+        near = (values > bound).nonzero().squeeze(1)
+        if len(near) >= k:
+            value, position = values[near].topk(k, sorted=False)
+            return value, near[position]
+    return values.topk(k, sorted=False)

@@ -1,0 +1,77 @@
+"""Autoencoder that finds its latents one after the other."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from saesim_pl.saes.k_sparse import KSparseAutoencoder
+from saesim_pl.saes.output import SAEOutput
+
+
+class MatchingPursuitSAE(KSparseAutoencoder):
+    r"""Takes at each of k steps the decoder row that explains most of what is left, and removes it.
+
+    .. math:: \|r_k\|_2^2, \quad r_{t+1} = r_t - z_t W_{dec,i_t}, \quad
+        i_t = argmax_i \frac{r_t W_{dec,i}}{\|W_{dec,i}\|_2}, \quad
+        z_t = ReLU(\frac{r_t W_{dec,i_t}}{\|W_{dec,i_t}\|_2^2}), \quad r_0 = x - b_{dec},
+
+    averaged over the batch. A later step sees what earlier ones explained, which one pass through an
+    encoder cannot. Costa et al. (2025), "From flat to hierarchical: extracting sparse representations
+    with matching pursuit". There is no encoder: ``W_enc`` is the scaled transpose of ``W_dec``, ``b_enc`` 0.
+
+    Args:
+        d_in: Width of the activations.
+        d_sae: Number of latents.
+        k: Steps; at most so many latents fire.
+
+    Raises:
+        ValueError: ``k`` lies outside [1, d_sae].
+    """
+
+    def _make_encoder(self) -> None:
+        """The decoder encodes."""
+
+    @property
+    def W_enc(self) -> Float[Tensor, "d_in d_sae"]:  # noqa: N802 - the name of the weights
+        """Directions that the residual is compared with."""
+        return (self.W_dec / _squares(self.W_dec)[:, None]).T
+
+    @property
+    def b_enc(self) -> Float[Tensor, " d_sae"]:
+        """Always 0."""
+        return torch.zeros_like(self.W_dec[:, 0])
+
+    def encode(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_sae"]:
+        """Latents of ``x``, at least 0, at most ``k`` of a row above."""
+        chosen, values, _ = self._pursue(x)
+        return x.new_zeros(len(x), self.d_sae).scatter_add(1, chosen, values)
+
+    def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
+        """Squared norm of the last residual; ``terms`` is ``mse`` (summed over ``d_in``)."""
+        chosen, values, residual = self._pursue(x)
+        mse = residual.square().sum() / len(x)
+        values = values.detach()
+        fired = values.new_zeros(self.d_sae).index_add_(0, chosen.flatten(), values.flatten())
+
+        def latents() -> Tensor:
+            return values.new_zeros(len(x), self.d_sae).scatter_add_(1, chosen, values)
+
+        return SAEOutput((x - residual).detach(), mse, {"mse": mse.detach()}, fired, latents)
+
+    def _pursue(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        residual, chosen, values = x - self.b_dec, [], []
+        squares = _squares(self.W_dec)
+        unit = (self.W_dec / squares.sqrt()[:, None]).detach().T
+        for _ in range(self.k):
+            # Which row is taken has no derivative; how much of it has.
+            best = (residual.detach() @ unit).argmax(1)
+            row = self.W_dec[best]
+            value = ((residual * row).sum(1) / squares[best]).relu()
+            residual = residual - value[:, None] * row
+            chosen.append(best)
+            values.append(value)
+        return torch.stack(chosen, 1), torch.stack(values, 1), residual
+
+
+def _squares(W_dec: Tensor) -> Tensor:
+    return W_dec.square().sum(1).clamp_min(torch.finfo(W_dec.dtype).tiny)

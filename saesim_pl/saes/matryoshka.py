@@ -1,0 +1,61 @@
+"""Autoencoder whose first latents reconstruct by themselves."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from saesim_pl.saes.batch_top_k import BatchTopKSAE
+from saesim_pl.saes.output import SAEOutput
+from saesim_pl.saes.sparse_loss import sparse_loss
+
+
+class MatryoshkaSAE(BatchTopKSAE):
+    r"""BatchTopK whose nested prefixes of latents each reconstruct the input.
+
+    .. math:: \frac{1}{|M|} \sum_{m \in M} \|x - b_{dec} - \sum_{i < m} f_i W_{dec,i}\|_2^2,
+
+    averaged over the batch: what the first latents leave out costs in every prefix, so they keep to
+    general features and later ones cannot absorb them. Bussmann, Nabeshima et al. (2025), "Learning
+    multi-level features with Matryoshka sparse autoencoders". The callback ``SamplePrefixes`` draws the
+    groups anew at each step.
+
+    Args:
+        d_in: Width of the activations.
+        d_sae: Number of latents.
+        k: Mean number of latents that fire in a sample.
+        group_sizes: Latents that each prefix adds to the one before; by default a half of all, then a
+            quarter, an eighth and twice a sixteenth, the smallest first.
+
+    Raises:
+        ValueError: ``k`` lies outside [1, d_sae], or the groups are not positive and ``d_sae`` together.
+    """
+
+    def __init__(self, d_in: int, d_sae: int, k: int = 8, group_sizes: list[int] | None = None) -> None:
+        super().__init__(d_in, d_sae, k)
+        self.group_sizes = group_sizes or _halves(d_sae)
+
+    @property
+    def group_sizes(self) -> list[int]:
+        """Latents that each prefix adds to the one before."""
+        return self._group_sizes
+
+    @group_sizes.setter
+    def group_sizes(self, sizes: list[int]) -> None:
+        if min(sizes) < 1:
+            raise ValueError(f"group_sizes must be positive, got {sizes}")
+        if sum(sizes) != self.d_sae:
+            raise ValueError(f"group_sizes sum up to {sum(sizes)}, but d_sae is {self.d_sae}")
+        self._group_sizes = list(sizes)
+
+    def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
+        """Mean squared error of the prefixes; ``terms`` are ``mse`` of all latents and ``prefix_mse``."""
+        if not self.training:
+            return self._error_only(x)
+        prefixes = torch.tensor(self.group_sizes).cumsum(0).tolist()
+        return sparse_loss(self, x, self._select, tuple(prefixes))
+
+
+def _halves(d_sae: int) -> list[int]:
+    shares = [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1]
+    ends = sorted({max(1, round(d_sae * share)) for share in shares})
+    return [end - start for start, end in zip([0, *ends], ends, strict=False)]

@@ -1,0 +1,107 @@
+"""Squared error of an autoencoder few of whose latents fire, with one dense product: the encoder's."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import embedding_bag
+
+from saesim_pl.saes.output import SAEOutput
+from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder
+
+Select = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
+"""Of the values before activation, those that may fire: their rows (ascending), latents and values."""
+
+
+def sparse_loss(
+    sae: SparseAutoencoder, x: Tensor, select: Select, prefixes: tuple[int, ...] = ()
+) -> SAEOutput:
+    r"""Mean over prefixes m of :math:`\|x - b_{dec} - \sum_{i < m} f_i W_{dec,i}\|_2^2` and over the batch.
+
+    Args:
+        sae: Whose weights are used.
+        x: Activations.
+        select: Chooses the entries of ``f``; those that are not positive become 0.
+        prefixes: Ascending numbers of latents, the last of them ``d_sae``; by default that one alone.
+    """
+    loss, mse, x_hat, row, latent, value = _SparseLoss.apply(
+        x, sae.W_enc, sae.b_enc, sae.W_dec, sae.b_dec, select, prefixes or (sae.d_sae,)
+    )
+    fired = x.new_zeros(sae.d_sae, dtype=value.dtype).index_add_(0, latent, value)
+
+    def latents() -> Tensor:
+        return value.new_zeros(len(x), sae.d_sae).index_put_((row, latent), value)
+
+    terms = {"mse": mse, "prefix_mse": loss.detach()} if prefixes else {"mse": mse}
+    return SAEOutput(x_hat, loss, terms, fired, latents)
+
+
+class _SparseLoss(torch.autograd.Function):
+    """Sums the rows of few latents instead of multiplying by all, forward and backward.
+
+    Every entry lies in a bag: its sample, once for each prefix that it is the first to belong to. Bags of
+    one prefix follow each other, so that the errors of all prefixes are one table of rows.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        W_enc: Tensor,
+        b_enc: Tensor,
+        W_dec: Tensor,
+        b_dec: Tensor,
+        select: Select,
+        prefixes: tuple[int, ...],
+    ) -> tuple[Tensor, ...]:
+        row, latent, value = select(torch.addmm(b_enc, x, W_enc))
+        value, bag, n_prefixes = value.to(W_dec.dtype).relu_(), row, len(prefixes)
+        if n_prefixes > 1:
+            ends = torch.tensor(prefixes, device=x.device)
+            bag = row + len(x) * torch.bucketize(latent, ends, right=True)
+            bag, order = bag.sort()
+            row, latent, value = row[order], latent[order], value[order]
+        sums = _sum_bags(latent, W_dec, bag, n_prefixes * len(x), value)
+        x_hat = sums.view(n_prefixes, *x.shape).cumsum_(0) + b_dec
+        residual = x_hat - x
+        errors = residual.square().sum((1, 2)) / len(x)
+        ctx.save_for_backward(x, W_enc, W_dec, residual, row, latent, value, bag)
+        last = x_hat[-1], row, latent, value
+        ctx.mark_non_differentiable(*last, mse := errors[-1].clone())
+        return errors.mean(), mse, *last
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_loss: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        x, W_enc, W_dec, residual, row, latent, value, bag = ctx.saved_tensors
+        grad_x_hat = residual * (2 / residual.shape[0] / len(x) * grad_loss)
+        if len(grad_x_hat) > 1:  # what enters a prefix enters all longer ones
+            grad_x_hat = grad_x_hat.flip(0).cumsum_(0).flip(0)
+        grad_b_dec, table = grad_x_hat[0].sum(0), grad_x_hat.flatten(0, 1)
+        grad_value = _dot_rows(table, bag, W_dec, latent).mul_(value > 0)
+        sorted_latent, order = latent.sort()
+        d_sae = W_dec.shape[0]
+        grad_W_dec = _sum_bags(bag[order], table, sorted_latent, d_sae, value[order])
+        grad_W_enc = _sum_bags(row[order], x.to(value.dtype), sorted_latent, d_sae, grad_value[order])
+        grad_b_enc = torch.zeros_like(W_dec[:, 0]).index_add_(0, latent, grad_value)
+        grad_x = None
+        if ctx.needs_input_grad[0]:
+            rows = W_enc.T[latent] * grad_value[:, None]
+            grad_x = torch.zeros_like(x).index_add_(0, row, rows).sub_(grad_x_hat[0])
+        return grad_x, grad_W_enc.T.contiguous(), grad_b_enc, grad_W_dec, grad_b_dec, None, None
+
+
+def _sum_bags(index: Tensor, table: Tensor, bag: Tensor, n_bags: int, weight: Tensor) -> Tensor:
+    """Row b is the sum of ``weight * table[index]`` over the entries whose ``bag``, ascending, is b."""
+    offsets = torch.searchsorted(bag, torch.arange(n_bags, device=bag.device))
+    return embedding_bag(index, table, offsets, mode="sum", per_sample_weights=weight)
+
+
+def _dot_rows(left: Tensor, left_index: Tensor, right: Tensor, right_index: Tensor) -> Tensor:
+    """Products of the chosen rows of two tables, without gathering them."""
+    offsets = torch.zeros(1, dtype=right_index.dtype, device=right_index.device)
+    return torch.ops.aten._embedding_bag_per_sample_weights_backward(
+        left, right, right_index, offsets, left_index, 0, -1
+    )
