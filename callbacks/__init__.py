@@ -4,20 +4,34 @@ if __name__ != "saesim_pl.callbacks":
     raise ImportError(f"import this folder as saesim_pl.callbacks, not as {__name__}")
 
 from .activation_writer import ActivationWriter
+from .anneal import Anneal
+from .aux_k import AuxK
 from .compare_by_correlation import CompareByCorrelation
 from .compare_dictionaries import CompareDictionaries
 from .compare_to_truth import CompareToTruth
 from .comparer import Comparer, ComparisonRow
 from .comparison_table import ComparisonTable
+from .dead_latents import DeadLatents
+from .initialise import Initialise
 from .last_checkpoint import LastCheckpoint
+from .resample_dead_latents import ResampleDeadLatents
+from .sample_prefixes import SamplePrefixes
+from .unit_norm_decoder import UnitNormDecoder
 
 __all__ = [
     "ActivationWriter",
+    "Anneal",
+    "AuxK",
     "CompareByCorrelation",
     "CompareDictionaries",
     "CompareToTruth",
     "Comparer",
     "ComparisonRow",
     "ComparisonTable",
+    "DeadLatents",
+    "Initialise",
     "LastCheckpoint",
+    "ResampleDeadLatents",
+    "SamplePrefixes",
+    "UnitNormDecoder",
 ]

@@ -1,6 +1,5 @@
 """Any number of SAEs trained on the same batches, none of which notices the others."""
 
-import math
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -9,11 +8,14 @@ import torch
 from jaxtyping import Float
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
 
 from saesim_pl.metrics.firing_frequency import FiringFrequency
 from saesim_pl.metrics.fraction_variance_unexplained import FractionVarianceUnexplained
+from saesim_pl.optimisation import FiniteLosses, adam, clip_each, refuse_slow_precision
 from saesim_pl.saes import SAEOutput, SparseAutoencoder
+
+AuxiliaryLoss = Callable[[str, SparseAutoencoder, Tensor, SAEOutput], Tensor | None]
+"""Of an SAE's name, the SAE, its batch and output: what a callback adds to its loss, if anything."""
 
 
 class SAECohort(LightningModule):
@@ -31,7 +33,9 @@ class SAECohort(LightningModule):
         seeds: Initialisation seed of an SAE; by default one drawn from its name.
         lr: Learning rate of Adam.
         betas: Decay rates of Adam's moments.
-        decay_fraction: Last share of the steps, over which the learning rate falls linearly to 0.
+        warmup_fraction: First share of the steps, over which the learning rate rises linearly from 0.
+        decay_fraction: Last share of the steps, over which it falls linearly to 0.
+        compile: Compile the losses with ``torch.compile``: slow to begin with, for long runs on GPUs.
 
     Raises:
         ValueError: An SAE reads a stream that the data lack, a name is unknown, or a number is out of range.
@@ -45,7 +49,9 @@ class SAECohort(LightningModule):
         seeds: dict[str, int] | None = None,
         lr: float = 3e-3,
         betas: tuple[float, float] = (0.9, 0.999),
+        warmup_fraction: float = 0.0,
         decay_fraction: float = 0.3,
+        compile: bool = False,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -59,18 +65,23 @@ class SAECohort(LightningModule):
                 raise ValueError(f"{name!r} cannot name an SAE: take letters, digits and underscores")
         if lr <= 0:
             raise ValueError(f"lr must be positive, got {lr}")
-        if not 0 <= decay_fraction <= 1:
-            raise ValueError(f"decay_fraction must lie in [0, 1], got {decay_fraction}")
+        for argument, share in {"warmup_fraction": warmup_fraction, "decay_fraction": decay_fraction}.items():
+            if not 0 <= share <= 1:
+                raise ValueError(f"{argument} must lie in [0, 1], got {share}")
         for argument, named in {"reads": reads or {}, "seeds": seeds or {}}.items():
             if unknown := named.keys() - saes.keys():
                 raise ValueError(f"{argument} names {sorted(unknown)}, but the SAEs are {sorted(saes)}")
-        self.lr, self.betas, self.decay_fraction = lr, betas, decay_fraction
+        self.lr, self.betas = lr, betas
+        self.warmup_fraction, self.decay_fraction = warmup_fraction, decay_fraction
+        self.finite_losses = FiniteLosses()
+        self.auxiliary_losses: dict[str, AuxiliaryLoss] = {}
         self.reads = {name: _stream_of(name, reads or {}, streams) for name in saes}
         self.saes = nn.ModuleDict()
         for name, make in saes.items():
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed((seeds or {}).get(name, zlib.crc32(name.encode())))
                 self.saes[name] = make(streams[self.reads[name]])
+        self._loss_of = {n: torch.compile(sae.loss) if compile else sae.loss for n, sae in self.saes.items()}
         self.fvu = nn.ModuleDict({n: FractionVarianceUnexplained(s.d_in) for n, s in self.saes.items()})
         self.firing = nn.ModuleDict({n: FiringFrequency(s.d_sae) for n, s in self.saes.items()})
 
@@ -78,19 +89,29 @@ class SAECohort(LightningModule):
         """Reconstructions by SAE."""
         return {name: sae(batch[self.reads[name]]) for name, sae in self.saes.items()}
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Sum of the SAEs' losses; no SAE's gradient depends on another's."""
-        outputs = self._losses(batch)
+    def setup(self, stage: str) -> None:
+        """Refuse a precision that this machine computes in software."""
+        refuse_slow_precision(self.trainer.precision, self.trainer.strategy.root_device)
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Any]:
+        """Sum of the SAEs' losses; no SAE's gradient depends on another's.
+
+        Raises:
+            ValueError: A loss is not finite; the weights are as they were.
+        """
+        outputs, losses = self._losses(batch), []
         every = self.trainer.log_every_n_steps
-        if every and (self.global_step + 1) % every == 0:  # the steps at which Lightning writes
-            for name, output in outputs.items():
-                logged = {
-                    "loss": output.loss,
-                    **output.terms,
-                    "l0": (output.latents > 0).sum(1).float().mean(),
-                }
-                self.log_dict({f"train/{name}/{key}": value.detach() for key, value in logged.items()})
-        return torch.stack([output.loss for output in outputs.values()]).sum()
+        logs = bool(every) and (self.global_step + 1) % every == 0  # the steps at which Lightning writes
+        for name, output in outputs.items():
+            terms = {"loss": output.loss, **output.terms}
+            losses += [output.loss, *(added := self._added_losses(name, batch, output)).values()]
+            if logs:
+                terms |= added | {"l0": (output.latents > 0).sum(1).float().mean()}
+                self.log_dict({f"train/{name}/{key}": value.detach() for key, value in terms.items()})
+        loss = torch.stack(losses).sum()
+        where = f"batch {batch_idx} of epoch {self.current_epoch}"
+        self.finite_losses.check(loss, batch, where, self.optimizers().optimizer, logs)
+        return {"loss": loss, "fired": {name: output.fired for name, output in outputs.items()}}
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """Latents by SAE, for callbacks to compare."""
@@ -99,10 +120,8 @@ class SAECohort(LightningModule):
             x = batch[self.reads[name]]
             self.fvu[name].update(x, output.x_hat)
             self.firing[name].update(output.latents)
-            logged = {"loss": output.loss, **output.terms}
-            self.log_dict(
-                {f"{name}/{key}": value for key, value in logged.items()}, batch_size=len(x), sync_dist=True
-            )
+            logged = {f"{name}/{key}": value for key, value in {"loss": output.loss, **output.terms}.items()}
+            self.log_dict(logged, batch_size=len(x), sync_dist=True)
         return {name: output.latents for name, output in outputs.items()}
 
     def on_validation_epoch_end(self) -> None:
@@ -115,8 +134,7 @@ class SAECohort(LightningModule):
                 "fvu": self.fvu[name].compute(),
             }
             # The metrics have reduced over ranks already; sync_dist only tells Lightning so.
-            values = {f"{name}/{key}": value.float() for key, value in logged.items()}
-            self.log_dict(values, sync_dist=True)
+            self.log_dict({f"{name}/{key}": value.float() for key, value in logged.items()}, sync_dist=True)
             self.firing[name].reset()
             self.fvu[name].reset()
 
@@ -142,22 +160,12 @@ class SAECohort(LightningModule):
                 raise ValueError(f"{name} is {here} in the configuration and {there} in the checkpoint")
 
     def configure_optimizers(self) -> dict[str, Any]:
-        """Adam at a constant rate that falls linearly to 0 over the last ``decay_fraction`` of the steps."""
+        """Adam, its rate risen and fallen as ``warmup_fraction`` and ``decay_fraction`` say."""
         # With a gradient scaler, fused Adam unscales only after the clipping.
         fused = self.trainer.precision != "16-mixed"
-        optimizer = torch.optim.Adam(self.saes.parameters(), lr=self.lr, betas=self.betas, fused=fused)
+        shares = self.warmup_fraction, self.decay_fraction
         total = self.trainer.estimated_stepping_batches
-        if math.isinf(total) and self.decay_fraction:
-            raise ValueError(
-                "the learning rate decays over the run: set max_epochs or max_steps, or no decay"
-            )
-        decay = max(1.0, self.decay_fraction * total) if self.decay_fraction else 0.0
-
-        def factor(step: int) -> float:
-            return min(1.0, max(0.0, (total - step) / decay)) if decay else 1.0
-
-        scheduler = LambdaLR(optimizer, factor)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return adam(self.saes.parameters(), self.lr, self.betas, shares, total, fused)
 
     def configure_gradient_clipping(
         self,
@@ -165,7 +173,7 @@ class SAECohort(LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip each SAE's gradient norm by itself: a joint norm would couple them.
+        """Clip each SAE's gradient norm by itself.
 
         Raises:
             ValueError: Clipping by value is asked for.
@@ -173,11 +181,15 @@ class SAECohort(LightningModule):
         if gradient_clip_algorithm not in (None, "norm"):
             raise ValueError(f"SAECohort clips by norm, not by {gradient_clip_algorithm!r}")
         if gradient_clip_val:
-            for sae in self.saes.values():
-                nn.utils.clip_grad_norm_(sae.parameters(), gradient_clip_val)
+            clip_each(self.saes.values(), gradient_clip_val)
 
     def _losses(self, batch: dict[str, Tensor]) -> dict[str, SAEOutput]:
-        return {name: sae.loss(batch[self.reads[name]]) for name, sae in self.saes.items()}
+        return {name: self._loss_of[name](batch[self.reads[name]]) for name in self.saes}
+
+    def _added_losses(self, name: str, batch: dict[str, Tensor], output: SAEOutput) -> dict[str, Tensor]:
+        given = name, self.saes[name], batch[self.reads[name]], output
+        added = {key: loss(*given) for key, loss in self.auxiliary_losses.items()}
+        return {key: loss for key, loss in added.items() if loss is not None}
 
 
 def _stream_of(sae: str, reads: dict[str, str], streams: dict[str, int]) -> str:

@@ -1,0 +1,73 @@
+"""A setting of an SAE that changes while it trains."""
+
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from saesim_pl.cohort import SAECohort
+
+
+class Anneal(Callback):
+    """Moves a number that SAEs were configured with from ``start`` to that configured value, linearly.
+
+    ``k`` of a TopK SAE from 40 keeps its latents alive, ``l1_coefficient`` from 0 is a sparsity warm-up,
+    ``p`` from 1 is what P-anneal is named after. What holds at a step depends on nothing but the step, so
+    a resumed run goes on alike; validation uses the value of its step.
+
+    Args:
+        setting: Attribute of the SAEs, such as ``k``, ``l1_coefficient``, ``l0_coefficient`` or ``p``.
+        start: Its value at the first step.
+        fraction: Share of the run's steps after which it has its configured value.
+        saes: Names of the SAEs concerned; by default all that have the setting.
+
+    Raises:
+        ValueError: No SAE has the setting, a name is unknown, or a number is out of range.
+    """
+
+    def __init__(
+        self, setting: str, start: float, fraction: float = 0.5, saes: list[str] | None = None
+    ) -> None:
+        if not 0 < fraction <= 1:
+            raise ValueError(f"fraction must lie in (0, 1], got {fraction}")
+        self.setting, self.start, self.fraction, self.saes = setting, start, fraction, saes
+        self.ends: dict[str, float] = {}
+
+    @property
+    def state_key(self) -> str:
+        """Several may run side by side."""
+        return f"{type(self).__name__}({self.setting}, {self.saes})"
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Remember the configured values.
+
+        Raises:
+            TypeError: The model is not an ``SAECohort``.
+        """
+        if stage != "fit":
+            return
+        if not isinstance(pl_module, SAECohort):
+            raise TypeError(f"Anneal changes SAEs, got {type(pl_module).__name__}")
+        if unknown := set(self.saes or []) - pl_module.saes.keys():
+            raise ValueError(f"saes names {sorted(unknown)}, but the SAEs are {list(pl_module.saes)}")
+        for name in self.saes or pl_module.saes:
+            value = getattr(pl_module.saes[name], self.setting, None)
+            if isinstance(value, int | float):
+                self.ends[name] = value
+                self._set(pl_module, name, self.start)  # refused here rather than at the first step
+        if not self.ends:
+            raise ValueError(f"setting: no SAE has a number {self.setting!r}")
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: SAECohort, *_: Any) -> None:
+        """Set what holds at this step."""
+        done = trainer.global_step / (self.fraction * trainer.estimated_stepping_batches)
+        for name, end in self.ends.items():
+            self._set(pl_module, name, self.start + (end - self.start) * done if done < 1 else end)
+
+    def on_train_end(self, trainer: Trainer, pl_module: SAECohort) -> None:
+        """Leave the configured values."""
+        for name, end in self.ends.items():
+            self._set(pl_module, name, end)
+
+    def _set(self, cohort: SAECohort, name: str, value: float) -> None:
+        whole = isinstance(self.ends[name], int)
+        setattr(cohort.saes[name], self.setting, round(value) if whole else value)

@@ -1,0 +1,78 @@
+"""Which latents have not fired for long."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from saesim_pl.cohort import SAECohort
+
+
+class DeadLatents(Callback):
+    """Counts the samples since each latent fired; ``dead`` lists, by SAE, those that have been idle for long.
+
+    The counts stay where the SAEs are and cost no synchronisation; every ``refresh_every_n_steps`` they are
+    reduced over processes and the lists made anew.
+
+    Args:
+        dead_after_samples: Training samples, over all processes, without firing that make a latent dead.
+        refresh_every_n_steps: Steps between two looks at the counts.
+
+    Raises:
+        ValueError: A number below 1.
+    """
+
+    def __init__(self, dead_after_samples: int = 100_000, refresh_every_n_steps: int = 10) -> None:
+        counts = {"dead_after_samples": dead_after_samples, "refresh_every_n_steps": refresh_every_n_steps}
+        for name, count in counts.items():
+            if count < 1:
+                raise ValueError(f"{name} must be at least 1, got {count}")
+        self.dead_after_samples, self.refresh_every_n_steps = dead_after_samples, refresh_every_n_steps
+        self.idle: dict[str, Tensor] = {}
+        self.dead: dict[str, Tensor] = {}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Start counting.
+
+        Raises:
+            TypeError: The model is not an ``SAECohort``.
+        """
+        if not isinstance(pl_module, SAECohort):
+            raise TypeError(f"{type(self).__name__} changes SAEs, got {type(pl_module).__name__}")
+        for name, sae in pl_module.saes.items():
+            self.idle.setdefault(name, torch.zeros(sae.d_sae, dtype=torch.int64))
+            self.dead.setdefault(name, torch.zeros(0, dtype=torch.int64))
+
+    def on_train_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
+        """Count where the SAEs are."""
+        for kept in (self.idle, self.dead):
+            kept.update({name: tensor.to(pl_module.device) for name, tensor in kept.items()})
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: SAECohort,
+        outputs: dict[str, Any],
+        batch: dict[str, Tensor],
+        *_: Any,
+    ) -> None:
+        """Count this batch."""
+        for name, fired in outputs["fired"].items():
+            rows = len(batch[pl_module.reads[name]]) * trainer.world_size
+            self.idle[name].add_(rows).mul_(fired == 0)
+        if trainer.global_step % self.refresh_every_n_steps == 0:
+            for name, idle in self.idle.items():
+                least = (
+                    trainer.strategy.reduce(idle.clone(), reduce_op="min") if trainer.world_size > 1 else idle
+                )
+                idle.copy_(least)
+                self.dead[name] = (idle >= self.dead_after_samples).nonzero().squeeze(1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Counts and lists."""
+        return {"idle": self.idle, "dead": self.dead}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting."""
+        self.idle, self.dead = dict(state_dict["idle"]), dict(state_dict["dead"])

@@ -1,0 +1,97 @@
+"""Weights that the SAEs start from."""
+
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from saesim_pl.cohort import SAECohort
+
+Centre = Literal["zero", "mean", "geometric_median"]
+
+
+class Initialise(Callback):
+    """Sets norms and ``b_dec`` before the first step, and ``b_enc`` so that the encoder sees ``x - b_dec``.
+
+    The encoder remains the decoder's transpose. A resumed run keeps its weights.
+
+    Args:
+        decoder_norm: Norm of each decoder row, and of each encoder column.
+        b_dec: Where the decoder starts: 0, the samples' mean, or their geometric median, the point of the
+            least mean distance to them, which outliers do not move (Bricken et al., 2023).
+        n_samples: Training samples from which the centre is taken.
+
+    Raises:
+        ValueError: A number out of range, or an unknown centre.
+    """
+
+    def __init__(
+        self, decoder_norm: float = 1.0, b_dec: Centre = "geometric_median", n_samples: int = 10_000
+    ) -> None:
+        if decoder_norm <= 0:
+            raise ValueError(f"decoder_norm must be positive, got {decoder_norm}")
+        if b_dec not in get_args(Centre):
+            raise ValueError(f"b_dec must be one of {get_args(Centre)}, got {b_dec!r}")
+        if n_samples < 1:
+            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+        self.decoder_norm, self.b_dec, self.n_samples = decoder_norm, b_dec, n_samples
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse other models.
+
+        Raises:
+            TypeError: The model is not an ``SAECohort``.
+        """
+        if not isinstance(pl_module, SAECohort):
+            raise TypeError(f"Initialise changes SAEs, got {type(pl_module).__name__}")
+
+    @torch.no_grad()
+    def on_train_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
+        """Set the weights; every process finds the same ones."""
+        if trainer.global_step:
+            return
+        samples = self._samples(trainer, pl_module) if self.b_dec != "zero" else {}
+        for name, sae in pl_module.saes.items():
+            sae.W_dec.mul_(self.decoder_norm)
+            has_encoder = "W_enc" in sae._parameters
+            if has_encoder:
+                sae.W_enc.mul_(self.decoder_norm)
+            if self.b_dec == "zero":
+                continue
+            x = samples[pl_module.reads[name]].to(pl_module.device)
+            sae.b_dec.copy_(x.mean(0) if self.b_dec == "mean" else geometric_median(x))
+            if has_encoder:
+                sae.b_enc.copy_(-sae.b_dec @ sae.W_enc)
+
+    def _samples(self, trainer: Trainer, cohort: SAECohort) -> dict[str, Tensor]:
+        data = trainer.datamodule
+        n = min(data.n_batches("train"), -(-self.n_samples // data.batch_size))
+        batches = [data.batch("train", 0, index) for index in range(n)]
+        return {
+            stream: torch.cat([batch[stream] for batch in batches])[: self.n_samples]
+            for stream in set(cohort.reads.values())
+        }
+
+
+def geometric_median(
+    x: Float[Tensor, "n d_in"], tolerance: float = 1e-6, max_steps: int = 200
+) -> Float[Tensor, " d_in"]:
+    """The point whose mean distance to the rows of ``x`` is least.
+
+    Weiszfeld's algorithm (1937): means weighted by the inverse distance to the last guess.
+
+    Args:
+        x: Samples.
+        tolerance: Relative move of the guess below which it stands.
+        max_steps: Guesses at most.
+    """
+    guess = x.mean(0)
+    scale = (x - guess).norm(dim=1).mean()
+    for _ in range(max_steps):
+        weights = 1 / (x - guess).norm(dim=1).clamp_min(1e-6 * scale + torch.finfo(x.dtype).tiny)
+        before, guess = guess, weights @ x / weights.sum()
+        if (guess - before).norm() <= tolerance * scale:
+            break
+    return guess

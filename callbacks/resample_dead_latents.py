@@ -1,0 +1,92 @@
+"""Dead latents get a new start."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor
+
+from saesim_pl.cohort import SAECohort
+from saesim_pl.saes import SparseAutoencoder
+
+from .dead_latents import DeadLatents
+
+
+class ResampleDeadLatents(DeadLatents):
+    """Points dead latents at samples that are reconstructed badly.
+
+    Every ``every_n_steps`` each dead latent's decoder row becomes the direction of what the SAE misses of a
+    sample, drawn with probability in proportion to its squared error; its encoder is that direction at a
+    fifth of the living latents' mean norm, its bias 0 and its moments in Adam 0. Bricken et al. (2023),
+    "Towards monosemanticity"; they take the sample's own direction and draw by the squared loss. The draw
+    depends on the step alone and is made from the whole batch of all processes. SAEs without an encoder
+    of their own, and those without dead latents, are left alone.
+
+    Args:
+        every_n_steps: Steps between two resamplings.
+        until_fraction: Share of the run's steps after which there are no more.
+        dead_after_samples: Training samples, over all processes, without firing that make a latent dead.
+
+    Raises:
+        ValueError: A number out of range.
+    """
+
+    def __init__(
+        self, every_n_steps: int = 1000, until_fraction: float = 0.7, dead_after_samples: int = 100_000
+    ) -> None:
+        super().__init__(dead_after_samples, refresh_every_n_steps=every_n_steps)
+        if not 0 < until_fraction <= 1:
+            raise ValueError(f"until_fraction must lie in (0, 1], got {until_fraction}")
+        self.until_fraction = until_fraction
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: SAECohort,
+        outputs: dict[str, Any],
+        batch: dict[str, Tensor],
+        batch_idx: int,
+        *_: Any,
+    ) -> None:
+        """Count, and resample where it is time."""
+        super().on_train_batch_end(trainer, pl_module, outputs, batch)
+        step = trainer.global_step
+        if (
+            step % self.refresh_every_n_steps
+            or step > self.until_fraction * trainer.estimated_stepping_batches
+        ):
+            return
+        whole = None
+        for name, sae in pl_module.saes.items():
+            if len(self.dead[name]) and "W_enc" in sae._parameters:
+                whole = whole or trainer.datamodule.batch("train", trainer.current_epoch, batch_idx)
+                x = whole[pl_module.reads[name]].to(pl_module.device)
+                resample(sae, self.dead[name], x, trainer.optimizers[0], seed=step)
+                self.idle[name][self.dead[name]] = 0
+                self.dead[name] = self.dead[name][:0]
+
+
+@torch.no_grad()
+def resample(
+    sae: SparseAutoencoder, dead: Tensor, x: Tensor, optimizer: torch.optim.Optimizer, seed: int
+) -> None:
+    """Start the latents ``dead`` anew from what ``sae`` misses of ``x``."""
+    missed = x - sae(x)
+    weights = missed.square().sum(1).cpu()
+    if not weights.any():
+        return
+    generator = torch.Generator().manual_seed(seed)
+    drawn = weights.multinomial(len(dead), replacement=len(dead) > len(weights), generator=generator)
+    directions = torch.nn.functional.normalize(missed[drawn.to(x.device)], dim=1)
+    alive = torch.ones(sae.d_sae, dtype=torch.bool, device=dead.device)
+    alive[dead] = False
+    norms = sae.W_enc.norm(dim=0)[alive]
+    size = 0.2 * (norms.mean() if len(norms) else 1.0)
+    new = {"W_dec": directions, "W_enc": size * directions, "b_enc": torch.zeros_like(sae.b_enc[dead])}
+    for name, rows in new.items():
+        parameter = getattr(sae, name)
+        moments = optimizer.state.get(parameter, {})
+        for tensor, value in [(parameter, rows)] + [
+            (moments[key], 0 * rows) for key in ("exp_avg", "exp_avg_sq") if key in moments
+        ]:
+            (tensor.T if name == "W_enc" else tensor)[dead] = value

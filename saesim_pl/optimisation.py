@@ -1,0 +1,105 @@
+"""How SAEs learn: Adam and the course of its rate."""
+
+import math
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+
+def adam(
+    parameters: Iterable[nn.Parameter],
+    lr: float,
+    betas: tuple[float, float],
+    shares: tuple[float, float],
+    total: float,
+    fused: bool,
+) -> dict[str, Any]:
+    """Adam and its schedule, as Lightning takes them.
+
+    Args:
+        parameters: What is trained.
+        lr: The full learning rate.
+        betas: Decay rates of the moments.
+        shares: Of the steps, in which the rate rises from 0 and in which it falls to 0.
+        total: Optimiser steps of the run.
+        fused: Whether one kernel updates everything.
+
+    Raises:
+        ValueError: A run without an end has no such shares.
+    """
+    if math.isinf(total) and any(shares):
+        raise ValueError("the learning rate follows the run: set max_epochs or max_steps, or no decay")
+    optimizer = torch.optim.Adam(parameters, lr=lr, betas=betas, fused=fused)
+    scheduler = LambdaLR(optimizer, partial(learning_rate_factor, total=total, shares=shares))
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def learning_rate_factor(step: int, total: float, shares: tuple[float, float]) -> float:
+    """Share of the full learning rate at ``step``; see :func:`adam`."""
+    warmup, decay = (max(1.0, share * total) if share else 0.0 for share in shares)
+    risen = (step + 1) / warmup if warmup else 1.0
+    left = (total - step) / decay if decay else 1.0
+    return min(1.0, risen, max(0.0, left))
+
+
+def clip_each(modules: Iterable[nn.Module], max_norm: float) -> None:
+    """Bound the norm of each module's gradient by itself: a joint norm would couple them."""
+    for module in modules:
+        nn.utils.clip_grad_norm_(module.parameters(), max_norm)
+
+
+def refuse_slow_precision(precision: str, device: torch.device) -> None:
+    """Refuse bfloat16 on a CPU that lacks its instructions, where products are some 70 times slower.
+
+    Raises:
+        ValueError: Naming the precision.
+    """
+    if device.type != "cpu" or not precision.startswith("bf16"):
+        return
+    if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+        raise ValueError(f"precision {precision}: this CPU has no bfloat16 instructions, use 32-true")
+
+
+class FiniteLosses:
+    """Refuses a step whose loss is NaN or infinite before it changes a weight.
+
+    On a CPU the error comes at once. To look at every loss would hold up an accelerator: there Adam itself
+    skips the step, and the error comes when the next step is logged.
+    """
+
+    def __init__(self) -> None:
+        self._refused: Tensor | None = None
+
+    def check(
+        self, loss: Tensor, batch: dict[str, Tensor], where: str, optimizer: torch.optim.Optimizer, logs: bool
+    ) -> None:
+        """Look at the loss of ``batch``, which stands at ``where``.
+
+        Raises:
+            ValueError: Naming the stream and the batch, or the scale that overflows.
+        """
+        if loss.device.type == "cpu":
+            if not loss.isfinite():
+                explain_not_finite(batch, where)
+            return
+        refused = ~loss.detach().isfinite()
+        optimizer.found_inf = refused.float()
+        self._refused = refused if self._refused is None else self._refused | refused
+        if logs and self._refused:
+            explain_not_finite(batch, f"the steps logged at {where}")
+
+
+def explain_not_finite(batch: dict[str, Tensor], where: str) -> None:
+    """Say what is wrong with the loss of ``batch``.
+
+    Raises:
+        ValueError: Always.
+    """
+    for stream, x in batch.items():
+        if bad := int((~x.isfinite()).any(1).sum()):
+            raise ValueError(f"stream {stream!r} has NaN or infinity in {bad} of {len(x)} rows of {where}")
+    raise ValueError(f"the loss is not finite in {where}: lower lr, or the activations' scale")
