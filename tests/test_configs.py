@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from saesim_pl import saes
 from saesim_pl.cli import main
 
 CONFIGS = Path("configs")
@@ -17,12 +18,25 @@ def test_synthetic_pair_runs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "saes"), [("pair", "standard_pair"), ("single", "standard"), ("pair", "standard")]
+    ("data", "model"), [("pair", "standard_pair"), ("single", "standard"), ("pair", "standard")]
 )
-def test_data_and_saes_combine(data: str, saes: str) -> None:
-    parts = ["base", f"data/synthetic_{data}", f"saes/{saes}"]
+def test_data_and_saes_combine(data: str, model: str) -> None:
+    parts = ["base", f"data/synthetic_{data}", f"saes/{model}"]
     comparisons = ["callbacks/compare_to_truth", "callbacks/compare_dictionaries"]
     main(["fit", *(f"--config={CONFIGS}/{part}.yaml" for part in [*parts, *comparisons]), *RUN])
+
+
+SINGLE = [path for path in sorted((CONFIGS / "saes").glob("*.yaml")) if not path.stem.endswith("_pair")]
+
+
+@pytest.mark.parametrize("path", SINGLE, ids=lambda path: path.stem)
+def test_every_architecture_trains(path: Path) -> None:
+    main(["fit", f"--config={CONFIGS}/experiments/architecture.yaml", f"--config={path}", *RUN])
+
+
+def test_every_architecture_has_a_configuration() -> None:
+    text = "".join(path.read_text() for path in (CONFIGS / "saes").glob("*.yaml"))
+    assert not [name for name in saes.__all__ if name.endswith("SAE") and f"saes.{name}" not in text]
 
 
 def test_smollm2_cache_and_pair_run(tiny_language_model: str, tmp_path: Path, capsys) -> None:

@@ -17,7 +17,8 @@ class GatedSAE(SparseAutoencoder):
     averaged over the batch, with :math:`f = H(\pi) ReLU(e^{r} x W_{enc} + b_{mag})` and
     :math:`\pi = x W_{enc} + b_{enc}`; the last term trains the gate to reconstruct with a decoder that it
     cannot change. Rajamanoharan et al. (2024), "Improving dictionary learning with gated sparse
-    autoencoders"; their unit-norm decoder is replaced by the norms in the penalty.
+    autoencoders". Train it with the callback ``UnitNormDecoder``, as they do: weighting by norms alone
+    lets the decoder shrink while :math:`e^r` makes up for it.
 
     Args:
         d_in: Width of the activations.
