@@ -9,8 +9,7 @@ from jaxtyping import Float
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
-from saesim_pl.metrics.firing_frequency import FiringFrequency
-from saesim_pl.metrics.fraction_variance_unexplained import FractionVarianceUnexplained
+from saesim_pl.metrics.sae_quality import SAEQuality
 from saesim_pl.optimisation import FiniteLosses, adam, clip_each, refuse_slow_precision
 from saesim_pl.saes import SAEOutput, SparseAutoencoder
 
@@ -22,9 +21,9 @@ class SAECohort(LightningModule):
     """Trains named SAEs, each as if it were alone: with its own initialisation and gradient clipping.
 
     The trainer's ``gradient_clip_val`` bounds the norm of each SAE's gradient by itself. Logs
-    ``train/<sae>/<term>`` while training, and over all validation rows ``<sae>/loss``, its terms,
-    ``<sae>/l0``, ``<sae>/fvu`` (fraction of variance unexplained) and ``<sae>/dead`` (share of latents
-    that never fired).
+    ``train/<sae>/<term>`` while training, and over all validation rows ``<sae>/loss``, its terms and what
+    :class:`~saesim_pl.metrics.SAEQuality` gives: ``<sae>/l0``, ``/dead``, ``/dense``, ``/fvu``, ``/cosine``
+    and ``/bias``.
 
     Args:
         saes: By name, what makes an SAE once it is told ``d_in``.
@@ -82,8 +81,7 @@ class SAECohort(LightningModule):
                 torch.manual_seed((seeds or {}).get(name, zlib.crc32(name.encode())))
                 self.saes[name] = make(streams[self.reads[name]])
         self._loss_of = {n: torch.compile(sae.loss) if compile else sae.loss for n, sae in self.saes.items()}
-        self.fvu = nn.ModuleDict({n: FractionVarianceUnexplained(s.d_in) for n, s in self.saes.items()})
-        self.firing = nn.ModuleDict({n: FiringFrequency(s.d_sae) for n, s in self.saes.items()})
+        self.quality = nn.ModuleDict({n: SAEQuality(s.d_in, s.d_sae) for n, s in self.saes.items()})
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Float[Tensor, "batch d_in"]]:
         """Reconstructions by SAE."""
@@ -118,25 +116,18 @@ class SAECohort(LightningModule):
         outputs = self._losses(batch)
         for name, output in outputs.items():
             x = batch[self.reads[name]]
-            self.fvu[name].update(x, output.x_hat)
-            self.firing[name].update(output.latents)
+            self.quality[name].update(x, output.x_hat, output.latents)
             logged = {f"{name}/{key}": value for key, value in {"loss": output.loss, **output.terms}.items()}
             self.log_dict(logged, batch_size=len(x), sync_dist=True)
         return {name: output.latents for name, output in outputs.items()}
 
     def on_validation_epoch_end(self) -> None:
         """Log what needs all validation rows at once."""
-        for name in self.saes:
-            frequency = self.firing[name].compute()
-            logged = {
-                "l0": frequency.sum(),
-                "dead": (frequency == 0).double().mean(),
-                "fvu": self.fvu[name].compute(),
-            }
+        for name, quality in self.quality.items():
             # The metrics have reduced over ranks already; sync_dist only tells Lightning so.
-            self.log_dict({f"{name}/{key}": value.float() for key, value in logged.items()}, sync_dist=True)
-            self.firing[name].reset()
-            self.fvu[name].reset()
+            values = {f"{name}/{key}": value.float() for key, value in quality.compute().items()}
+            self.log_dict(values, sync_dist=True)
+            quality.reset()
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """The validation step."""

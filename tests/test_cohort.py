@@ -8,7 +8,11 @@ from lightning.pytorch.loggers import CSVLogger
 
 from saesim_pl.cohort import SAECohort
 from saesim_pl.data import SyntheticActivations
-from saesim_pl.functional import fraction_variance_unexplained
+from saesim_pl.functional import (
+    fraction_variance_unexplained,
+    reconstruction_cosine,
+    relative_reconstruction_bias,
+)
 from saesim_pl.saes import StandardSAE
 
 
@@ -97,7 +101,10 @@ def test_logged_values_are_those_of_the_whole_validation_set(tmp_path) -> None:
             "l1": output.terms["l1"],
             "l0": (output.latents > 0).sum(1).double().mean(),
             "dead": (~(output.latents > 0).any(0)).double().mean(),
+            "dense": ((output.latents > 0).double().mean(0) > 0.1).double().mean(),
             "fvu": fraction_variance_unexplained(x, output.x_hat),
+            "cosine": reconstruction_cosine(x, output.x_hat),
+            "bias": relative_reconstruction_bias(x, output.x_hat),
         }
         for key, value in expected.items():
             assert logged[f"{name}/{key}"].item() == pytest.approx(value.item(), rel=1e-5, abs=1e-6), key

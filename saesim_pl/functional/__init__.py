@@ -41,6 +41,8 @@ from saesim_pl.functional.procrustes_distance import procrustes_distance
 from saesim_pl.functional.pwcca import pwcca
 from saesim_pl.functional.rank_similarity import rank_similarity
 from saesim_pl.functional.rbf_cka import rbf_cka
+from saesim_pl.functional.reconstruction_cosine import reconstruction_cosine
+from saesim_pl.functional.relative_reconstruction_bias import relative_reconstruction_bias
 from saesim_pl.functional.representational_similarity import representational_similarity
 from saesim_pl.functional.rsm_norm_difference import rsm_norm_difference
 from saesim_pl.functional.scores import Scores
@@ -95,6 +97,8 @@ __all__ = [
     "pwcca",
     "rank_similarity",
     "rbf_cka",
+    "reconstruction_cosine",
+    "relative_reconstruction_bias",
     "representational_similarity",
     "rsm_norm_difference",
     "second_order_cosine_similarity",

@@ -1,6 +1,6 @@
 """Share of the activations' variance that a reconstruction misses."""
 
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from saesim_pl.functional.inputs import check_paired, check_same_width
@@ -12,8 +12,8 @@ def fraction_variance_unexplained(
     """Squared error over squared distance from the mean, both summed over all rows and columns.
 
     Invariant to one scale, rotation or offset of both arguments. 1 for the constant mean, 0 for a perfect
-    reconstruction, above 1 for worse than the mean. Averaging it over batches would use each batch's own
-    mean and overstate it: use the metric of the same name.
+    reconstruction, above 1 for worse than the mean; 1 minus it is the explained variance. Averaging it over
+    batches would use each batch's own mean and overstate it: use the metric of the same name.
 
     Args:
         x: Activations.
@@ -29,6 +29,17 @@ def fraction_variance_unexplained(
     check_same_width(x, x_hat, ("x", "x_hat"))
     x, x_hat = x.double(), x_hat.double()
     return fvu_from_sums((x - x_hat).square().sum(), (x - x.mean(0)).square().sum())
+
+
+def fvu_from_moments(
+    residual: Float[Tensor, ""],
+    total: Float[Tensor, " d_in"],
+    square: Float[Tensor, ""],
+    count: Int64[Tensor, ""],
+) -> Float[Tensor, ""]:
+    """From the summed squared error and the sums, summed squares and number of the rows of ``x``."""
+    variance = square - total.square().sum() / count
+    return fvu_from_sums(residual, variance.clamp_min(0))
 
 
 def fvu_from_sums(residual: Float[Tensor, ""], variance: Float[Tensor, ""]) -> Float[Tensor, ""]:

@@ -26,6 +26,7 @@ from saesim_pl.metrics.rank_similarity import RankSimilarity
 from saesim_pl.metrics.rbf_cka import RBFCKA
 from saesim_pl.metrics.representational_similarity import RepresentationalSimilarity
 from saesim_pl.metrics.rsm_norm_difference import RSMNormDifference
+from saesim_pl.metrics.sae_quality import SAEQuality
 from saesim_pl.metrics.second_order_cosine_similarity import SecondOrderCosineSimilarity
 from saesim_pl.metrics.singular_value_distance import SingularValueDistance
 from saesim_pl.metrics.svcca import SVCCA
@@ -59,6 +60,7 @@ __all__ = [
     "RSMNormDifference",
     "RankSimilarity",
     "RepresentationalSimilarity",
+    "SAEQuality",
     "SecondOrderCosineSimilarity",
     "SingularValueDistance",
     "UniformityDifference",

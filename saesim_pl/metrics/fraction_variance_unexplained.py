@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from saesim_pl.functional.fraction_variance_unexplained import fvu_from_sums
+from saesim_pl.functional.fraction_variance_unexplained import fvu_from_moments
 from saesim_pl.metrics.keeps_precision import KeepsPrecision
 
 
@@ -41,5 +41,4 @@ class FractionVarianceUnexplained(KeepsPrecision):
 
     def compute(self) -> Float[Tensor, ""]:
         """Share of the variance missed."""
-        variance = self.square - self.total.square().sum() / self.count
-        return fvu_from_sums(self.residual, variance.clamp_min(0))
+        return fvu_from_moments(self.residual, self.total, self.square, self.count)

@@ -31,6 +31,8 @@ OTHERS = {
     "neighbour_overlap",
     "permutation_null",
     "permute_neighbours",
+    "reconstruction_cosine",
+    "relative_reconstruction_bias",
     "subset_null",
     "svcca_components",
 }

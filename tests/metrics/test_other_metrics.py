@@ -16,10 +16,28 @@ from saesim_pl import functional, metrics
 from tests.metrics.cases import CASES
 
 WIDTH = 6
+
+
+def quality(a: Tensor, b: Tensor) -> Tensor:
+    """What ``SAEQuality`` gives for reconstructions ``b`` and latents ``a``, by the functions."""
+    frequency = functional.firing_frequency(a)
+    return torch.stack(
+        [
+            frequency.sum(),
+            (frequency == 0).double().mean(),
+            (frequency > 0.5).double().mean(),
+            functional.fraction_variance_unexplained(a, b),
+            functional.reconstruction_cosine(a, b),
+            functional.relative_reconstruction_bias(a, b),
+        ]
+    )
+
+
 SUMS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "ActivationCorrelation": (functional.activation_correlation, {}),
     "FiringFrequency": (lambda a, b: functional.firing_frequency(a), {"d_sae": WIDTH}),
     "FractionVarianceUnexplained": (functional.fraction_variance_unexplained, {"d_in": WIDTH}),
+    "SAEQuality": (quality, {"d_in": WIDTH, "d_sae": WIDTH, "dense_threshold": 0.5}),
 }
 MEANS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "MeanMaxCosineSimilarity": (functional.mean_max_cosine_similarity, {}),
@@ -36,7 +54,8 @@ def rows(dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
 
 
 def feed(metric: Metric, a: Tensor, b: Tensor) -> Metric:
-    metric.update(*((a,) if isinstance(metric, metrics.FiringFrequency) else (a, b)))
+    takes = {metrics.FiringFrequency: (a,), metrics.SAEQuality: (a, b, a)}
+    metric.update(*takes.get(type(metric), (a, b)))
     return metric
 
 
@@ -49,6 +68,8 @@ def fed(name: str, *blocks: slice, dtype: torch.dtype = torch.float64) -> Metric
 
 
 def whole(result: Any) -> Tensor:
+    if isinstance(result, dict):
+        return torch.stack(list(result.values()))
     return result.whole() if isinstance(result, functional.Scores) else result
 
 
