@@ -12,6 +12,7 @@ from .compare_to_truth import CompareToTruth
 from .comparer import Comparer, ComparisonRow
 from .comparison_table import ComparisonTable
 from .dead_latents import DeadLatents
+from .firing_histogram import FiringHistogram
 from .initialise import Initialise
 from .last_checkpoint import LastCheckpoint
 from .resample_dead_latents import ResampleDeadLatents
@@ -29,6 +30,7 @@ __all__ = [
     "ComparisonRow",
     "ComparisonTable",
     "DeadLatents",
+    "FiringHistogram",
     "Initialise",
     "LastCheckpoint",
     "ResampleDeadLatents",

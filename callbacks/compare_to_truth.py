@@ -24,8 +24,9 @@ class CompareToTruth(Comparer):
 
     Rows ``truth~a`` ask how well features are found: mean max cosine similarity (Sharkey et al. 2022), the
     fraction found with a cosine above 0.9, the number of different latents that come closest to them.
-    Rows ``a~truth`` ask how true the latents are: mean max cosine similarity, and the mean |cosine| of
-    rows matched one to one.
+    Rows ``a~truth`` ask how true the latents are: mean max cosine similarity, uniqueness (different
+    nearest features, as a share of the latents), and the MCC, the mean |cosine| of rows matched one to one
+    (for "mutual", which is no MCC, named ``matched_cosine_similarity``).
 
     Args:
         method: How rows are matched one to one; see ``CompareDictionaries``.
@@ -61,7 +62,8 @@ class CompareToTruth(Comparer):
                 for score in self.scores.recovered(directions, sae.dictionary):
                     yield row(trainer, f"truth~{name}", subset, score)
                 if subset in found:
-                    yield row(trainer, f"{name}~truth", subset, self.scores.best(found[subset], features))
+                    for score in self.scores.true(found[subset], features):
+                        yield row(trainer, f"{name}~truth", subset, score)
                 matched = self.scores.matched(directions, sae.dictionary, absolute=True)
                 yield row(trainer, f"{name}~truth", subset, matched)
 

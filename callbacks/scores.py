@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal
 
 import torch
@@ -11,10 +12,14 @@ from torch import Tensor
 from saesim_pl.functional import (
     Matching,
     fraction_recovered,
+    fraction_shared,
     jaccard_similarity,
     match_by_cosine,
     matched_cosine_similarity,
+    mcc,
     mean_max_cosine_similarity,
+    pw_mcc,
+    uniqueness,
 )
 
 # Rows over which chance is averaged at the least, so that it has a small error of its own.
@@ -67,14 +72,37 @@ class CosineScores:
         }
         return [self._score(name, measure, truth, dictionary, matching) for name, measure in measures.items()]
 
+    def true(self, dictionary: Float[Tensor, "n d"], truth: Float[Tensor, "m d"]) -> list[Score]:
+        """How true the rows of ``dictionary`` are, and whether they crowd around the same true rows."""
+        matching = match_by_cosine(dictionary, truth, "argmax")
+        unique = self._score("uniqueness", uniqueness, dictionary, truth, matching)
+        return [self.best(dictionary, truth), unique]
+
     def matched(self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], absolute: bool = False) -> Score:
-        """Mean cosine, or |cosine|, of rows matched one to one."""
+        """Mean cosine of rows matched one to one, or mean |cosine|: the MCC if the matching is Hungarian."""
 
         def measure(a: Tensor, b: Tensor) -> Tensor:
             return matched_cosine_similarity(a, b, method=self.method, absolute=absolute)
 
         matching = match_by_cosine(a, b, self.method, absolute=absolute)
-        return self._score("matched_cosine_similarity", measure, a, b, matching)
+        name = "mcc" if absolute and self.method == "hungarian" else "matched_cosine_similarity"
+        return self._score(name, measure, a, b, matching)
+
+    def shared(self, a: Float[Tensor, "n two_d"], b: Float[Tensor, "m two_d"], threshold: float) -> Score:
+        """Share of features that agree in encoder and decoder; see ``fraction_shared``."""
+
+        def measure(a: Tensor, b: Tensor) -> Tensor:
+            return fraction_shared(a, b, threshold, self.method)
+
+        matching = match_by_cosine(*(side.chunk(2, dim=1)[1] for side in (a, b)), self.method)
+        return self._score("fraction_shared", measure, a, b, matching)
+
+    def consistency(self, dictionaries: list[Float[Tensor, "n d"]]) -> Score:
+        """PW-MCC of dictionaries of one shape."""
+        chance = self._by_chance("mcc", mcc, *dictionaries[:2])
+        alive = [int(rows.any(dim=1).sum()) for rows in dictionaries]  # zero rows find no partner
+        n_pairs = sum(min(pair) for pair in combinations(alive, 2))
+        return Score("pw_mcc", pw_mcc(dictionaries).item(), chance, n_pairs, n_pairs)
 
     def neighbours(self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> list[Score]:
         """k-NN Jaccard of matched rows; nothing where too few rows match."""

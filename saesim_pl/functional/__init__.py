@@ -17,6 +17,7 @@ from saesim_pl.functional.distance_correlation import distance_correlation
 from saesim_pl.functional.eigenspace_overlap import eigenspace_overlap
 from saesim_pl.functional.firing_frequency import firing_frequency
 from saesim_pl.functional.fraction_recovered import fraction_recovered
+from saesim_pl.functional.fraction_shared import fraction_shared
 from saesim_pl.functional.fraction_variance_unexplained import fraction_variance_unexplained
 from saesim_pl.functional.gaussian_null import gaussian_null
 from saesim_pl.functional.gulp_distance import gulp_distance
@@ -27,6 +28,7 @@ from saesim_pl.functional.linear_regression_r2 import linear_regression_r2
 from saesim_pl.functional.magnitude_difference import magnitude_difference
 from saesim_pl.functional.matched_cosine_similarity import matched_cosine_similarity
 from saesim_pl.functional.matching import Matching, match_by_correlation, match_by_cosine
+from saesim_pl.functional.mcc import mcc, pw_mcc
 from saesim_pl.functional.mean_cca import mean_cca
 from saesim_pl.functional.mean_max_cosine_similarity import mean_max_cosine_similarity
 from saesim_pl.functional.mutual_knn import mutual_knn
@@ -52,6 +54,7 @@ from saesim_pl.functional.singular_value_distance import singular_value_distance
 from saesim_pl.functional.subset_null import subset_null
 from saesim_pl.functional.svcca import SVCCAScore, svcca, svcca_components
 from saesim_pl.functional.uniformity_difference import uniformity_difference
+from saesim_pl.functional.uniqueness import uniqueness
 
 __all__ = [
     "Comparison",
@@ -74,6 +77,7 @@ __all__ = [
     "expected_rank_similarity",
     "firing_frequency",
     "fraction_recovered",
+    "fraction_shared",
     "fraction_variance_unexplained",
     "gaussian_null",
     "gulp_distance",
@@ -85,6 +89,7 @@ __all__ = [
     "match_by_correlation",
     "match_by_cosine",
     "matched_cosine_similarity",
+    "mcc",
     "mean_cca",
     "mean_max_cosine_similarity",
     "mutual_knn",
@@ -94,6 +99,7 @@ __all__ = [
     "permutation_procrustes_distance",
     "permute_neighbours",
     "procrustes_distance",
+    "pw_mcc",
     "pwcca",
     "rank_similarity",
     "rbf_cka",
@@ -107,4 +113,5 @@ __all__ = [
     "svcca",
     "svcca_components",
     "uniformity_difference",
+    "uniqueness",
 ]

@@ -20,6 +20,7 @@ from saesim_pl.functional.linear_cka import linear_cka
 from saesim_pl.functional.linear_regression_r2 import linear_regression_r2
 from saesim_pl.functional.magnitude_difference import magnitude_difference
 from saesim_pl.functional.matched_cosine_similarity import matched_cosine_similarity
+from saesim_pl.functional.mcc import mcc
 from saesim_pl.functional.mean_cca import mean_cca
 from saesim_pl.functional.mean_max_cosine_similarity import mean_max_cosine_similarity
 from saesim_pl.functional.mutual_knn import mutual_knn
@@ -135,6 +136,7 @@ INVARIANCES: tuple[Invariance, ...] = (
         Invariance(matched_cosine_similarity, _DIRECTIONS, {"method": method}, one_space=True)
         for method in ("hungarian", "argmax", "mutual")
     ),
+    Invariance(mcc, _DIRECTIONS, one_space=True),
     Invariance(fraction_recovered, _DIRECTIONS, {"threshold": 0.8}, one_space=True),
     Invariance(singular_value_distance, f"{_SHAPE} isotropic_scale row_permutation"),
     Invariance(singular_value_distance, f"{_SHAPE} row_permutation", {"normalize": "none"}),

@@ -74,7 +74,7 @@ def test_a_dictionary_of_true_features_scores_1_and_chance_stays_low(tmp_path) -
             ("truth~a", subset, "mean_max_cosine_similarity"),
             ("truth~a", subset, "fraction_recovered"),
             ("a~truth", subset, "mean_max_cosine_similarity"),
-            ("a~truth", subset, "matched_cosine_similarity"),
+            ("a~truth", subset, "mcc"),
         ):
             assert rows[key].value == pytest.approx(1, abs=1e-5), key
             assert rows[key].chance < 0.75
@@ -90,7 +90,7 @@ def test_a_dead_latent_is_counted_and_never_matched(tmp_path) -> None:
         cohort.saes["a"].W_dec[7] = 0
     validate(cohort, module, tmp_path, callback)
     rows = by_key(callback.rows)
-    matched = rows["a~truth", "all", "matched_cosine_similarity"]
+    matched = rows["a~truth", "all", "mcc"]
     assert (matched.n_pairs, matched.n_unique) == (79, 79)
     assert rows["truth~a", "all", "fraction_recovered"].value == pytest.approx(79 / 80)
 

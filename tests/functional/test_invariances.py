@@ -23,6 +23,7 @@ OTHERS = {
     "expected_max_cosine",
     "expected_rank_similarity",
     "firing_frequency",
+    "fraction_shared",
     "fraction_variance_unexplained",
     "gaussian_null",
     "match_by_correlation",
@@ -31,10 +32,12 @@ OTHERS = {
     "neighbour_overlap",
     "permutation_null",
     "permute_neighbours",
+    "pw_mcc",
     "reconstruction_cosine",
     "relative_reconstruction_bias",
     "subset_null",
     "svcca_components",
+    "uniqueness",
 }
 
 
