@@ -18,10 +18,11 @@ from saesim_pl.callbacks import (
     CompareToTruth,
     ComparisonRow,
     ComparisonTable,
+    FiringHistogram,
 )
 from saesim_pl.cohort import SAECohort
 from saesim_pl.data import SyntheticActivations
-from saesim_pl.functional import expected_jaccard, expected_max_cosine
+from saesim_pl.functional import expected_jaccard, expected_max_cosine, mcc
 from saesim_pl.saes import StandardSAE
 
 N_FEATURES, D_IN = 80, 24
@@ -196,3 +197,79 @@ def test_bad_options_are_refused() -> None:
         CompareDictionaries(method="best")
     with pytest.raises(ValueError, match="k must be at least 1, got 0"):
         CompareByCorrelation(k=0)
+
+
+def fit(
+    cohort: SAECohort, module: SyntheticActivations, tmp_path, callback, epochs: int, **kwargs
+) -> Trainer:
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=1,
+        logger=False,
+        max_epochs=epochs,
+        callbacks=[callback],
+        enable_progress_bar=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        default_root_dir=tmp_path,
+    )
+    trainer.fit(cohort, datamodule=module, **kwargs)
+    return trainer
+
+
+def test_agreement_of_the_initial_weights_stands_beside_that_of_the_trained(tmp_path) -> None:
+    module = data(stream_names=["x"], samples_per_epoch=512)
+    makers = {n: lambda d_in: StandardSAE(d_in, 40) for n in "abc"}
+    cohort = SAECohort(makers, module.streams, seeds={"a": 1, "b": 1, "c": 2}, lr=0.05)
+    with torch.no_grad():
+        cohort.saes["b"].b_enc.fill_(0.5)  # another course from the same directions
+    callback = CompareDictionaries()
+    trainer = fit(cohort, module, tmp_path, callback, epochs=1)
+    rows = by_key(callback.rows)
+    assert rows["a~b", "initial", "fraction_shared"].value == 1
+    assert rows["a~b", "initial", "matched_cosine_similarity"].value == pytest.approx(1)
+    assert rows["a~c", "initial", "fraction_shared"].value < 0.1
+    assert rows["a~b", "all", "matched_cosine_similarity"].value < 0.999
+    assert trainer.callback_metrics["a~b/initial/fraction_shared"] == 1
+    pairs = [mcc(cohort.saes[a].dictionary, cohort.saes[b].dictionary).item() for a, b in ("ab", "ac", "bc")]
+    mean = rows["all~all", "all", "pw_mcc"]
+    assert mean.value == pytest.approx(sum(pairs) / 3, abs=1e-6)
+    assert mean.chance == pytest.approx(rows["a~c", "initial", "matched_cosine_similarity"].value, abs=0.1)
+    assert mean.n_pairs == 3 * 40
+    # A fit that goes on has loaded other weights by the time it trains, and still knows the first.
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    again = SAECohort(makers, module.streams, seeds={"a": 1, "b": 1, "c": 2}, lr=0.05)
+    resumed = CompareDictionaries()
+    fit(again, module, tmp_path, resumed, epochs=2, ckpt_path=tmp_path / "last.ckpt")
+    key = "a~c", "initial", "matched_cosine_similarity"
+    assert by_key(resumed.rows)[key].value == rows[key].value
+
+
+def test_only_saes_of_one_stream_and_width_have_a_pw_mcc(tmp_path) -> None:
+    module, callback = data(), CompareDictionaries()
+    widths = {"a": 40, "b": 40, "c": 40, "d": 30}
+    makers = {n: lambda d_in, d_sae=d_sae: StandardSAE(d_in, d_sae) for n, d_sae in widths.items()}
+    cohort = SAECohort(makers, module.streams, reads={"c": "a", "d": "a"})
+    validate(cohort, module, tmp_path, callback)
+    [row] = [row for row in callback.rows if row.pair == "all~all"]
+    assert (row.subset, row.measure) == ("a_40", "pw_mcc")
+    assert row.value == pytest.approx(mcc(cohort.saes["a"].dictionary, cohort.saes["c"].dictionary).item())
+
+
+def test_firing_histogram_counts_the_latents_that_fired(tmp_path) -> None:
+    module = data()
+    cohort = cohort_that_knows(module)
+    with torch.no_grad():
+        cohort.saes["a"].b_enc[:60] = -100  # dead
+        cohort.saes["b"].b_enc.fill_(-100)
+    trainer = validate(cohort, module, tmp_path, FiringHistogram(), logger=True)
+    events = EventAccumulator(trainer.log_dir).Reload()
+    assert events.Tags()["histograms"] == ["a/log10_firing_frequency"]
+    [drawn] = events.Histograms("a/log10_firing_frequency")
+    x = torch.cat([batch["a"] for batch in module.val_dataloader()])
+    frequency = (cohort.saes["a"].encode(x) > 0).double().mean(0)
+    assert drawn.histogram_value.num == (frequency > 0).sum() == 20
+    assert drawn.histogram_value.max == pytest.approx(frequency.max().log10().item())
+    with pytest.raises(TypeError, match="FiringHistogram draws SAEs, got BoringModel"):
+        validate(BoringModel(), module, tmp_path, FiringHistogram())
