@@ -1,7 +1,7 @@
 """Each SAE of a cohort against the features that generated its stream."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from jaxtyping import Bool
 from lightning.pytorch import LightningModule, Trainer
@@ -12,6 +12,7 @@ from saesim_pl.data.true_features import TrueFeatures
 
 from .comparer import Comparer, ComparisonRow, row
 from .figures import draw_cosines
+from .matched_firings import MatchedFirings
 from .scores import CosineScores
 from .subsets import rows_by_subset
 
@@ -26,7 +27,9 @@ class CompareToTruth(Comparer):
     fraction found with a cosine above 0.9, the number of different latents that come closest to them.
     Rows ``a~truth`` ask how true the latents are: mean max cosine similarity, uniqueness (different
     nearest features, as a share of the latents), and the MCC, the mean |cosine| of rows matched one to one
-    (for "mutual", which is no MCC, named ``matched_cosine_similarity``).
+    (for "mutual", which is no MCC, named ``matched_cosine_similarity``). Where the data can say which
+    features fired in a batch, rows ``truth~a`` also hold precision, recall and F1 of each matched latent's
+    firing as a detector of its feature, averaged over the features.
 
     Args:
         method: How rows are matched one to one; see ``CompareDictionaries``.
@@ -35,6 +38,7 @@ class CompareToTruth(Comparer):
     def __init__(self, method: Literal["hungarian", "mutual"] = "hungarian") -> None:
         super().__init__()
         self.scores = CosineScores(method, k=1)
+        self._firings: dict[str, MatchedFirings] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse data without truth.
@@ -48,6 +52,40 @@ class CompareToTruth(Comparer):
             data = type(trainer.datamodule).__name__
             raise ValueError(f"CompareToTruth needs data with true_features; {data} has none")
 
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Match latents and features, which stay as they are through the validation."""
+        self._firings = {}
+        if hasattr(trainer.datamodule, "firings"):
+            for name, sae in pl_module.saes.items():
+                truth, _ = _truth_of(trainer, pl_module, name)
+                self._firings[name] = MatchedFirings(truth, sae.dictionary, self.scores.method)
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: dict[str, Tensor],
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Count which matched latents fired together with their features."""
+        if not self._firings:
+            return
+        data = trainer.datamodule
+        share = data.share("validate", batch_idx, trainer.global_rank, trainer.world_size)
+        fired = data.firings("validate", 0, batch_idx, share)
+        for name, matched in self._firings.items():
+            matched.update(outputs[name], fired[pl_module.reads[name]])
+
+    def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See :meth:`on_validation_epoch_start`."""
+        self.on_validation_epoch_start(trainer, pl_module)
+
+    def on_test_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        """See :meth:`on_validation_batch_end`."""
+        self.on_validation_batch_end(*args, **kwargs)
+
     def compare(self, trainer: Trainer, cohort: SAECohort) -> Iterator[ComparisonRow]:
         """The rows of every SAE and subset."""
         for name, sae in cohort.saes.items():
@@ -60,6 +98,8 @@ class CompareToTruth(Comparer):
                 found |= {subset: sae.dictionary[of_subset] for subset, of_subset in rows.items()}
             for subset, directions in sought.items():
                 for score in self.scores.recovered(directions, sae.dictionary):
+                    yield row(trainer, f"truth~{name}", subset, score)
+                for score in self._firings[name].scores() if subset == "all" and self._firings else []:
                     yield row(trainer, f"truth~{name}", subset, score)
                 if subset in found:
                     for score in self.scores.true(found[subset], features):

@@ -95,5 +95,5 @@ def _print(trainer: Trainer) -> None:
 
 
 def _section(row: ComparisonRow) -> tuple[set[str], str]:
-    """Rows of both directions of a pair stand together."""
-    return set(row.pair.split("~")), row.subset
+    """Rows of both directions of a pair stand together, those of the initial weights with the trained."""
+    return set(row.pair.split("~")), "all" if row.subset == "initial" else row.subset

@@ -67,11 +67,18 @@ class ActivationDataModule(LightningDataModule, ABC):
         Raises:
             IndexError: The epoch has no such batch.
         """
+        return self.rows(stage, epoch, index, self.share(stage, index, rank, world_size))
+
+    def share(self, stage: Stage, index: int, rank: int, world_size: int) -> slice:
+        """Rows of global batch ``index`` that process ``rank`` of ``world_size`` is given.
+
+        Raises:
+            IndexError: The epoch has no such batch.
+        """
         if not 0 <= index < self.n_batches(stage):
             raise IndexError(f"batch {index} of an epoch of {self.n_batches(stage)}")
         size = min(self.batch_size, self.n_samples(stage) - index * self.batch_size)
-        share = slice(rank * size // world_size, (rank + 1) * size // world_size)
-        return self.rows(stage, epoch, index, share)
+        return slice(rank * size // world_size, (rank + 1) * size // world_size)
 
     def train_dataloader(self) -> "BatchLoader":
         """Batches of the trainer's present epoch, from the trainer's present step on."""

@@ -79,6 +79,12 @@ class Firings:
             torch.cat([part.offsets + int(start) for part, start in zip(parts, starts, strict=True)]),
         )
 
+    def samples(self, rows: slice) -> "Firings":
+        """The samples ``rows``, a range with both ends."""
+        bounds = torch.cat([self.offsets, self.offsets.new_tensor([len(self.feature)])])
+        first, last = int(bounds[rows.start]), int(bounds[rows.stop])
+        return Firings(self.feature[first:last], self.magnitude[first:last], self.offsets[rows] - first)
+
     def sum_rows(self, directions: Float[Tensor, "n_features d_in"]) -> Float[Tensor, "n_samples d_in"]:
         """Activations: each sample is the sum of its features' directions times their magnitudes."""
         return torch.nn.functional.embedding_bag(

@@ -105,12 +105,17 @@ class SyntheticActivations(ActivationDataModule):
         return self._samples[stage]
 
     def rows(self, stage: Stage, epoch: int, index: int, rows: slice) -> Batch:
-        """Rows ``rows`` of global batch ``index``, drawn in chunks that each have their own seed."""
+        """Rows ``rows`` of global batch ``index``."""
+        firings = self.firings(stage, epoch, index, rows)
+        return {name: fired.sum_rows(self._directions) for name, fired in firings.items()}
+
+    def firings(self, stage: Stage, epoch: int, index: int, rows: slice) -> dict[str, Firings]:
+        """What fired in these rows, by global id: drawn in chunks that each have their own seed."""
         first, last = rows.start // CHUNK, math.ceil(rows.stop / CHUNK)
         chunks = [self._draw(stage, epoch, index, chunk) for chunk in range(first, last)]
         inside = slice(rows.start - first * CHUNK, rows.stop - first * CHUNK)
         return {
-            name: Firings.concatenate(firings).sum_rows(self._directions)[inside]
+            name: Firings.concatenate(firings).samples(inside)
             for name, *firings in zip(self.true_features, *chunks, strict=True)
         }
 

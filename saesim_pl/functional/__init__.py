@@ -15,6 +15,7 @@ from saesim_pl.functional.concentricity_difference import concentricity_differen
 from saesim_pl.functional.correlation_match import correlation_match
 from saesim_pl.functional.distance_correlation import distance_correlation
 from saesim_pl.functional.eigenspace_overlap import eigenspace_overlap
+from saesim_pl.functional.firing_agreement import firing_agreement
 from saesim_pl.functional.firing_frequency import firing_frequency
 from saesim_pl.functional.fraction_recovered import fraction_recovered
 from saesim_pl.functional.fraction_shared import fraction_shared
@@ -75,6 +76,7 @@ __all__ = [
     "expected_joint_rank_jaccard",
     "expected_max_cosine",
     "expected_rank_similarity",
+    "firing_agreement",
     "firing_frequency",
     "fraction_recovered",
     "fraction_shared",

@@ -7,6 +7,7 @@ from saesim_pl.metrics.concentricity_difference import ConcentricityDifference
 from saesim_pl.metrics.correlation_match import CorrelationMatch
 from saesim_pl.metrics.distance_correlation import DistanceCorrelation
 from saesim_pl.metrics.eigenspace_overlap import EigenspaceOverlap
+from saesim_pl.metrics.firing_agreement import FiringAgreement
 from saesim_pl.metrics.firing_frequency import FiringFrequency
 from saesim_pl.metrics.fraction_variance_unexplained import FractionVarianceUnexplained
 from saesim_pl.metrics.gulp_distance import GulpDistance
@@ -43,6 +44,7 @@ __all__ = [
     "CorrelationMatch",
     "DistanceCorrelation",
     "EigenspaceOverlap",
+    "FiringAgreement",
     "FiringFrequency",
     "FractionVarianceUnexplained",
     "GulpDistance",

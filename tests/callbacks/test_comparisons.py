@@ -22,7 +22,13 @@ from saesim_pl.callbacks import (
 )
 from saesim_pl.cohort import SAECohort
 from saesim_pl.data import SyntheticActivations
-from saesim_pl.functional import expected_jaccard, expected_max_cosine, mcc
+from saesim_pl.functional import (
+    expected_jaccard,
+    expected_max_cosine,
+    firing_agreement,
+    match_by_cosine,
+    mcc,
+)
 from saesim_pl.saes import StandardSAE
 
 N_FEATURES, D_IN = 80, 24
@@ -273,3 +279,53 @@ def test_firing_histogram_counts_the_latents_that_fired(tmp_path) -> None:
     assert drawn.histogram_value.max == pytest.approx(frequency.max().log10().item())
     with pytest.raises(TypeError, match="FiringHistogram draws SAEs, got BoringModel"):
         validate(BoringModel(), module, tmp_path, FiringHistogram())
+
+
+def test_firing_scores_are_those_of_the_drawn_firings(tmp_path) -> None:
+    module, callback = data(mean_active=1.0, validation_samples=700), CompareToTruth()
+    cohort = cohort_that_knows(module)
+    validate(cohort, module, tmp_path, callback)
+    rows = by_key(callback.rows)
+    for name, sae in cohort.saes.items():
+        truth = module.true_features[name]
+        matching = match_by_cosine(truth.directions, sae.dictionary, "hungarian")
+        latents, magnitudes = [], []
+        for index, size in enumerate((256, 256, 188)):
+            latents.append(sae.encode(module.batch("validate", 0, index)[name])[:, matching.index_b].detach())
+            fired = module.firings("validate", 0, index, slice(0, size))[name]
+            dense = torch.zeros(size, int(truth.ids.max()) + 1)
+            ends = [*fired.offsets.tolist()[1:], len(fired.feature)]
+            for sample, (start, end) in enumerate(zip(fired.offsets.tolist(), ends, strict=True)):
+                dense[sample, fired.feature[start:end].long()] = fired.magnitude[start:end]
+            magnitudes.append(dense[:, truth.ids])
+        expected = firing_agreement(torch.cat(latents), torch.cat(magnitudes))
+        for score in ("precision", "recall", "f1"):
+            row = rows[f"truth~{name}", "all", f"firing_{score}"]
+            assert (row.value, row.chance) == pytest.approx(
+                (expected[score].item(), expected[f"{score}_chance"].item())
+            )
+            assert row.value > 5 * row.chance
+            assert row.n_pairs == expected["n_pairs"]
+
+
+def test_data_that_do_not_tell_firings_have_no_firing_scores(tmp_path, monkeypatch) -> None:
+    module, callback = data(), CompareToTruth()
+    cohort = cohort_that_knows(module)
+    batches = list(module.val_dataloader())
+    monkeypatch.setattr(module, "rows", lambda stage, epoch, index, rows: batches[index])
+    monkeypatch.delattr(SyntheticActivations, "firings")
+    validate(cohort, module, tmp_path, callback)
+    assert callback.rows
+    assert not [row for row in callback.rows if row.measure.startswith("firing")]
+
+
+def test_a_share_has_the_firings_of_its_rows() -> None:
+    module = data(batch_size=3000, validation_samples=2500)
+    whole = module.batch("validate", 0, 0)
+    for rank in range(2):
+        share = module.share("validate", 0, rank, 2)
+        assert share == slice(1250 * rank, 1250 * (rank + 1))
+        fired = module.firings("validate", 0, 0, share)
+        for name, rows in whole.items():
+            again = fired[name].sum_rows(module._directions)
+            assert torch.equal(again, rows[share])

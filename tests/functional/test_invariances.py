@@ -22,6 +22,7 @@ OTHERS = {
     "expected_joint_rank_jaccard",
     "expected_max_cosine",
     "expected_rank_similarity",
+    "firing_agreement",
     "firing_frequency",
     "fraction_shared",
     "fraction_variance_unexplained",

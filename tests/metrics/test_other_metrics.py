@@ -35,6 +35,7 @@ def quality(a: Tensor, b: Tensor) -> Tensor:
 
 SUMS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "ActivationCorrelation": (functional.activation_correlation, {}),
+    "FiringAgreement": (functional.firing_agreement, {"n_pairs": WIDTH}),
     "FiringFrequency": (lambda a, b: functional.firing_frequency(a), {"d_sae": WIDTH}),
     "FractionVarianceUnexplained": (functional.fraction_variance_unexplained, {"d_in": WIDTH}),
     "SAEQuality": (quality, {"d_in": WIDTH, "d_sae": WIDTH, "dense_threshold": 0.5}),
