@@ -20,8 +20,9 @@ def fraction_shared(
     Rows are matched by their decoder halves; a pair is shared where the cosines of both halves are at
     least ``threshold``. The share is of the smaller number of rows. Symmetric but for ties; unchanged by
     the scale of each half of a row and by the order of the rows on either side. Practically 0 for
-    independent directions. After Paulo & Belrose (2025), "Sparse autoencoders trained on the same data
-    learn different features", who match encoders too and ask that both matchings agree.
+    independent directions. The question, and Hungarian matching as its means, are those of Paulo & Belrose
+    (2025), "Sparse autoencoders trained on the same data learn different features"; here one matching, of
+    the decoders, decides who is whose partner.
 
     Args:
         a: Each row a latent: its encoder column, then its decoder row, ``cat([W_enc.T, W_dec], 1)``.
