@@ -40,6 +40,10 @@ class GatedSAE(SparseAutoencoder):
         """Magnitudes of the latents whose gate is open; others are 0."""
         return self._gate_and_latents(x)[1]
 
+    def _scale_latents(self, factors: Float[Tensor, " d_sae"]) -> None:
+        super()._scale_latents(factors)
+        self.b_mag *= factors
+
     def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
         """Squared error, penalty and the gate's error; ``terms`` are ``mse``, ``l1`` and ``gate_mse``."""
         gate, latents = self._gate_and_latents(x)

@@ -60,6 +60,10 @@ class JumpReLUSAE(SparseAutoencoder):
         pre = torch.addmm(self.b_enc, x, self.W_enc)
         return torch.where(pre > self.log_threshold.exp(), pre, 0)
 
+    def _scale_latents(self, factors: Float[Tensor, " d_sae"]) -> None:
+        super()._scale_latents(factors)
+        self.log_threshold += factors.log()
+
     def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
         """Squared error plus penalty; ``terms`` are ``mse`` (summed over ``d_in``) and ``l0`` or ``tanh``."""
         weights = self.W_enc, self.b_enc, self.W_dec, self.b_dec, self.log_threshold

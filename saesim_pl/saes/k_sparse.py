@@ -1,5 +1,8 @@
 """What the architectures have in common that choose how many latents fire."""
 
+from jaxtyping import Float
+from torch import Tensor
+
 from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder
 
 
@@ -29,3 +32,6 @@ class KSparseAutoencoder(SparseAutoencoder):
         if not 1 <= k <= self.d_sae:
             raise ValueError(f"k must lie in [1, d_sae={self.d_sae}], got {k}")
         self._k = k
+
+    def _scale_latents(self, factors: Float[Tensor, " d_sae"]) -> None:
+        raise TypeError(f"{type(self).__name__} keeps its largest latents: another scale would keep others")

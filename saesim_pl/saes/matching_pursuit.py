@@ -41,6 +41,9 @@ class MatchingPursuitSAE(KSparseAutoencoder):
         """Always 0."""
         return torch.zeros_like(self.W_dec[:, 0])
 
+    def _scale_latents(self, factors: Float[Tensor, " d_sae"]) -> None:
+        """Nothing: latents follow the decoder's scale by themselves."""
+
     def encode(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_sae"]:
         """Latents of ``x``, at least 0, at most ``k`` of a row above."""
         chosen, values, _ = self._pursue(x)

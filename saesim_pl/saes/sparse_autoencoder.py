@@ -68,6 +68,26 @@ class SparseAutoencoder(nn.Module, ABC):
         """Reconstruction of ``x``."""
         return self.decode(self.encode(x))
 
+    @torch.no_grad()
+    def fold_decoder_norms(self) -> None:
+        """Give decoder rows norm 1 and latents their scale, which changes no reconstruction.
+
+        For SAEs whose penalty was weighted by those norms, before latents are read as magnitudes. A row of
+        zeros stays one.
+
+        Raises:
+            TypeError: Latents compete with each other, so that another scale would choose others.
+        """
+        norms = self.dictionary.norm(dim=1)
+        norms = torch.where(norms > 0, norms, 1)
+        self._scale_latents(norms)
+        self.W_dec /= norms[:, None]
+
+    def _scale_latents(self, factors: Float[Tensor, " d_sae"]) -> None:
+        """Multiply what ``encode`` gives by ``factors``."""
+        self.W_enc *= factors
+        self.b_enc *= factors
+
     def _error_only(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
         """The squared error of what inference gives."""
         latents = self.encode(x)

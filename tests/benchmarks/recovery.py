@@ -2,7 +2,7 @@
 
 python -m tests.benchmarks.recovery [--seeds 0 1] [--only top_k jump_relu ...]
 
-Runs `saesim fit` on configs/experiments/architecture.yaml with every configuration of one SAE, once a seed, of
+Runs `saesim fit` on configs/experiments/architecture.yaml with each configuration of one SAE, once a seed, of
 weights and of data alike, and prints the last validation.
 """
 

@@ -64,6 +64,21 @@ def test_training_leaves_what_inference_needs(sae: saes.SparseAutoencoder) -> No
     torch.testing.assert_close((one_by_one > 0).sum(), (trained.latents > 0).sum(), rtol=0.01, atol=2)
 
 
+def test_folding_the_decoder_norms_changes_no_reconstruction(sae: saes.SparseAutoencoder) -> None:
+    for parameter in sae.parameters():
+        torch.nn.init.normal_(parameter)
+    x = torch.randn(BATCH, D_IN)
+    before, norms, latents = sae.eval()(x), sae.dictionary.norm(dim=1), sae.encode(x)
+    if isinstance(sae, saes.TopKSAE | saes.BatchTopKSAE):
+        with pytest.raises(TypeError, match="SAE keeps its largest latents: another scale would keep others"):
+            sae.fold_decoder_norms()
+        return
+    sae.fold_decoder_norms()
+    torch.testing.assert_close(sae.dictionary.norm(dim=1), torch.ones(D_SAE))
+    torch.testing.assert_close(sae.encode(x), latents * norms)
+    torch.testing.assert_close(sae(x), before)
+
+
 def test_rows_do_not_notice_each_other(sae: saes.SparseAutoencoder) -> None:
     x = torch.randn(BATCH, D_IN)
     torch.testing.assert_close(sae.encode(x)[3:4], sae.encode(x[3:4]))
