@@ -21,8 +21,8 @@ class PAnnealSAE(SparseAutoencoder):
     averaged over the batch. A callback lowers :math:`p` from 1, where the problem is convex in the latents
     but shrinks them, towards 0, which counts them. Karvonen et al. (2024), "Measuring progress in
     dictionary learning for language model interpretability with board game models". They rescale
-    :math:`\lambda` at each change of p by the latents of the last batches; here it stays: at a latent of 1
-    all p weigh alike. :math:`\epsilon = .01` bounds the slope.
+    :math:`\lambda` at each change of p by the latents of the last batches; here it stays as configured.
+    :math:`\epsilon = .01` bounds the slope.
 
     Args:
         d_in: Width of the activations.
