@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from saesim_pl.data.firing import Firings
-from saesim_pl.data.true_features import TrueFeatures
 from saesim_pl.functional import match_by_cosine
 from saesim_pl.metrics import FiringAgreement
+from saesim_pl.truth import Firings
+from saesim_pl.truth.true_features import TrueFeatures
 
 from .scores import Score
 

@@ -3,8 +3,8 @@
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from saesim_pl.data.true_features import TrueFeatures
 from saesim_pl.functional import match_by_cosine
+from saesim_pl.truth.true_features import TrueFeatures
 
 
 def rows_by_subset(

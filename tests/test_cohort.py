@@ -18,7 +18,7 @@ from saesim_pl.saes import StandardSAE
 
 def data(**kwargs) -> SyntheticActivations:
     sizes = {"d_in": 12, "n_features": 16, "mean_active": 2.0, "samples_per_epoch": 2048, "batch_size": 128}
-    return SyntheticActivations(**sizes | {"validation_samples": 300} | kwargs)
+    return SyntheticActivations(**sizes | {"validation_samples": 300, "stream_names": ["a", "b"]} | kwargs)
 
 
 def cohort(*names: str, d_sae: int = 24, **kwargs) -> SAECohort:

@@ -4,7 +4,7 @@ from saesim_pl.data.batches import ActivationDataModule, BatchLoader
 from saesim_pl.data.cached import CachedActivations
 from saesim_pl.data.synthetic import SyntheticActivations
 from saesim_pl.data.text import TextContexts
-from saesim_pl.data.true_features import TrueFeatures
+from saesim_pl.truth.true_features import TrueFeatures
 
 __all__ = [
     "ActivationDataModule",

@@ -9,7 +9,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from saesim_pl.data.true_features import TrueFeatures
+from saesim_pl.truth.true_features import TrueFeatures
 
 Stage = Literal["train", "validate"]
 Batch = dict[str, Tensor]

@@ -1,58 +1,76 @@
 """Synthetic activations whose true features are known."""
 
-import math
-
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import normalize as unit
 
-from saesim_pl.data.batches import ActivationDataModule, Batch, Stage
-from saesim_pl.data.firing import Firings, FiringSampler, MagnitudeLaw, draw_magnitudes
-from saesim_pl.data.true_features import TrueFeatures
+from saesim_pl.data.generated import GeneratedActivations
+from saesim_pl.truth.dependence import Dependence, Independent
+from saesim_pl.truth.directions import Directions, UniformDirections
+from saesim_pl.truth.firing_law import FiringLaw
+from saesim_pl.truth.hierarchy import Hierarchy
+from saesim_pl.truth.magnitudes import Magnitudes, UniformMagnitudes
+from saesim_pl.truth.rates import LinearRates, Rates
+from saesim_pl.truth.true_features import TrueFeatures
 
-# Rows drawn from one generator state: a rank that trains on part of a batch draws no other part of it.
-CHUNK = 1024
+# First words of the seeds; those of batches are 0 and 1.
+_SALT = {"ids": 2, "directions": 3, "rates": 4, "magnitudes": 5, "space": 6}
 
 
-class SyntheticActivations(ActivationDataModule):
-    """Sums of a few independent random unit directions, in one stream or in several that share some.
+class SyntheticActivations(GeneratedActivations):
+    """Sums of a few true features' directions, in one stream or in several that share some features.
 
-    The first stream has ``n_features`` directions drawn uniformly from the sphere; every later one keeps
-    ``shared_fraction`` of them, has new ones for the rest, and lists all in an order of its own. Features
-    fire independently of each other, at rates that fall linearly from 1.5 to 0.5 times their mean, dealt
-    out anew in each stream: a shared feature fires at another frequency there. Toy model of Sharkey et
-    al. (2022), "Taking features out of superposition with sparse autoencoders", without its correlations.
+    Composed of parts: where features point, how often, how strongly and with which others they fire. The
+    first stream's features are listed from the most to the least frequent; every later stream keeps
+    ``shared_fraction`` of them, has new ones for the rest, and deals the rates out anew, so that a shared
+    feature fires at another frequency there. Dependences, clusters and hierarchies are laid over the
+    features of all streams together; features that a stream lacks never fire there.
 
     Args:
         d_in: Width of the activations.
         n_features: True features of each stream.
-        mean_active: Mean number of features that fire in a sample.
-        magnitude: Law of a firing feature's magnitude, scaled to mean square 1.
-        stream_names: One name a stream.
+        mean_active: Mean number of features that fire in a sample, exactly so whatever their dependence; if
+            left out, the rates are taken as they are.
+        directions: Where features point; by default uniform on the sphere.
+        rates: How often they fire; by default from 1.5 to .5 times their mean.
+        dependence: Which fire together; by default none.
+        hierarchy: Which fire only where others do.
+        magnitudes: How strongly a feature fires; by default uniform with mean square 1.
+        noise_std: Standard deviation of normal noise in each dimension.
+        bias_norm: Norm of a random vector that is added to every sample, one a space.
+        stream_names: One name a stream; by default one stream ``a``.
         shared_fraction: Share of the first stream's features that each later stream has too.
+        rotate: Whether each stream has a space of its own, all directions rotated at random, so that
+            cosines between streams mean nothing.
         aligned: Whether row i of all streams is one draw, in which shared features fire together as far
             as their rates allow and with one magnitude; else streams are independent.
         samples_per_epoch: Training samples of one epoch.
         validation_samples: Validation samples, the same at every validation.
         batch_size: Samples per optimiser step, over all processes.
-        seed: Decides directions, rates and every batch.
+        seed: Decides all that is random.
         num_workers: Processes that prepare batches ahead; 0 prepares them in the training process.
 
     Raises:
-        ValueError: A parameter out of range.
+        ValueError: A parameter out of range, or parts that do not go together.
     """
-
-    same_space = True
 
     def __init__(
         self,
         d_in: int = 256,
         n_features: int = 512,
-        mean_active: float = 5.0,
-        magnitude: MagnitudeLaw = "uniform",
+        mean_active: float | None = 5.0,
+        directions: Directions | None = None,
+        rates: Rates | None = None,
+        dependence: Dependence | None = None,
+        hierarchy: Hierarchy | None = None,
+        magnitudes: Magnitudes | None = None,
+        noise_std: float = 0.0,
+        bias_norm: float = 0.0,
         stream_names: list[str] | None = None,
         shared_fraction: float = 0.5,
+        rotate: bool = False,
         aligned: bool = False,
         samples_per_epoch: int = 100_000,
         validation_samples: int = 10_000,
@@ -60,97 +78,99 @@ class SyntheticActivations(ActivationDataModule):
         seed: int = 0,
         num_workers: int = 0,
     ) -> None:
-        super().__init__(batch_size, num_workers)
-        names = stream_names or ["a", "b"]
-        counts = {"d_in": d_in, "n_features": n_features, "validation_samples": validation_samples}
-        for name, count in counts.items():
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, got {count}")
-        if samples_per_epoch < batch_size:
-            raise ValueError(f"samples_per_epoch={samples_per_epoch} gives no batch of {batch_size}")
-        if not 0 <= shared_fraction <= 1:
-            raise ValueError(f"shared_fraction must lie in [0, 1], got {shared_fraction}")
-        if 0 < shared_fraction * n_features < 0.5:
-            raise ValueError(f"shared_fraction={shared_fraction} of {n_features} features shares none")
-        if not 0 < 1.5 * mean_active < n_features:
-            raise ValueError(
-                f"mean_active={mean_active} gives rates outside (0, 1) over {n_features} features"
-            )
-        if len(set(names)) < len(names):
-            raise ValueError(f"stream_names must differ, got {names}")
-        draw_magnitudes(magnitude, 0, np.random.default_rng(0))
-        self.aligned, self.seed = aligned, seed
-        self._samples = {"train": samples_per_epoch, "validate": validation_samples}
-        n_shared = round(shared_fraction * n_features)
-        ids = _deal_ids(len(names), n_features, n_shared, seed)
-        self._directions = _draw_directions(1 + max(map(max, ids)), d_in, seed)
+        names = stream_names or ["a"]
+        _check_streams(names, d_in, n_features, shared_fraction, bias_norm)
+        ids = _deal_ids(len(names), n_features, round(shared_fraction * n_features), seed)
+        n_ids = 1 + max(int(own.max()) for own in ids)
+        rows, clusters = (directions or UniformDirections()).draw(n_ids, d_in, _rng(seed, "directions"))
+        falling = (rates or LinearRates()).rates(n_features, mean_active)
+        of_stream = [_deal_rates(falling, own, n_ids, seed, stream) for stream, own in enumerate(ids)]
+        magnitudes = magnitudes or UniformMagnitudes()
+        magnitudes.prepare(n_ids, _rng(seed, "magnitudes"))
+        law = FiringLaw(dependence or Independent(), hierarchy, magnitudes, clusters, seed)
+        together = [np.stack(of_stream)] if aligned else [own[None] for own in of_stream]
+        samplers, frequencies = zip(*(law.at(own, mean_active) for own in together), strict=True)
+        spaces = [_Space(d_in, bias_norm, rotate, seed, stream) for stream in range(len(names))]
+        tables = {name: space.turn(rows) for name, space in zip(names, spaces, strict=True)}
+        super().__init__(
+            tables,
+            list(samplers),
+            {name: space.bias for name, space in zip(names, spaces, strict=True)},
+            noise_std,
+            samples_per_epoch,
+            validation_samples,
+            batch_size,
+            seed,
+            num_workers,
+        )
+        self.aligned, self.same_space = aligned, not rotate or len(names) == 1
         self.true_features = {
-            n: TrueFeatures(self._directions[i], i) for n, i in zip(names, ids, strict=True)
-        }
-        rates = [_draw_rates(i, len(self._directions), mean_active, (seed, s)) for s, i in enumerate(ids)]
-        together = [np.stack(rates)] if aligned else [rate[None] for rate in rates]
-        self._samplers = [FiringSampler(rate, magnitude) for rate in together]
-        self.firing_rates = {
-            name: torch.from_numpy(rate)[features.ids]
-            for (name, features), rate in zip(self.true_features.items(), rates, strict=True)
-        }
-
-    @property
-    def streams(self) -> dict[str, int]:
-        """Width ``d_in`` of each stream."""
-        return dict.fromkeys(self.true_features, self._directions.shape[1])
-
-    def n_samples(self, stage: Stage) -> int:
-        """Rows of one epoch over all processes."""
-        return self._samples[stage]
-
-    def rows(self, stage: Stage, epoch: int, index: int, rows: slice) -> Batch:
-        """Rows ``rows`` of global batch ``index``."""
-        firings = self.firings(stage, epoch, index, rows)
-        return {name: fired.sum_rows(self._directions) for name, fired in firings.items()}
-
-    def firings(self, stage: Stage, epoch: int, index: int, rows: slice) -> dict[str, Firings]:
-        """What fired in these rows, by global id: drawn in chunks that each have their own seed."""
-        first, last = rows.start // CHUNK, math.ceil(rows.stop / CHUNK)
-        chunks = [self._draw(stage, epoch, index, chunk) for chunk in range(first, last)]
-        inside = slice(rows.start - first * CHUNK, rows.stop - first * CHUNK)
-        return {
-            name: Firings.concatenate(firings).samples(inside)
-            for name, *firings in zip(self.true_features, *chunks, strict=True)
+            name: TrueFeatures(
+                tables[name][own],
+                own,
+                None if clusters.max() < 0 else torch.from_numpy(clusters)[own],
+                None if hierarchy is None else torch.from_numpy(hierarchy.forest(rates).parents)[own],
+                torch.from_numpy(frequency)[own],
+            )
+            for name, own, rates, frequency in zip(
+                names, ids, of_stream, np.concatenate(frequencies), strict=True
+            )
         }
 
-    def _draw(self, stage: Stage, epoch: int, index: int, chunk: int) -> list[Firings]:
-        key = (self.seed, _SALT[stage], epoch, index, chunk)
-        draws = [
-            sampler.draw(CHUNK, np.random.default_rng((*key, draw)))
-            for draw, sampler in enumerate(self._samplers)
-        ]
-        return [firings for draw in draws for firings in draw]
+
+def _rng(seed: int, kind: str, *more: int) -> np.random.Generator:
+    return np.random.default_rng((seed, _SALT[kind], *more))
 
 
-# First words of the seeds, so that no two kinds of draw share a generator state.
-_SALT = {"train": 0, "validate": 1, "ids": 2, "directions": 3, "rates": 4}
+def _check_streams(
+    names: list[str], d_in: int, n_features: int, shared_fraction: float, bias_norm: float
+) -> None:
+    for name, count in {"d_in": d_in, "n_features": n_features}.items():
+        if count < 1:
+            raise ValueError(f"{name} must be at least 1, got {count}")
+    if not 0 <= shared_fraction <= 1:
+        raise ValueError(f"shared_fraction must lie in [0, 1], got {shared_fraction}")
+    if 0 < shared_fraction * n_features < 0.5:
+        raise ValueError(f"shared_fraction={shared_fraction} of {n_features} features shares none")
+    if bias_norm < 0:
+        raise ValueError(f"bias_norm must not be negative, got {bias_norm}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"stream_names must differ, got {names}")
 
 
 def _deal_ids(n_streams: int, n_features: int, n_shared: int, seed: int) -> list[Tensor]:
     """Global ids by stream: the first stream's are 0, 1, ...; later ones keep ``n_shared`` of those."""
     ids = [torch.arange(n_features)]
     for stream in range(1, n_streams):
-        rng = np.random.default_rng((seed, _SALT["ids"], stream))
+        rng = _rng(seed, "ids", stream)
         kept = rng.permutation(n_features)[:n_shared]
         own = n_features + (stream - 1) * (n_features - n_shared) + np.arange(n_features - n_shared)
         ids.append(torch.from_numpy(rng.permutation(np.concatenate([kept, own]))))
     return ids
 
 
-def _draw_directions(n: int, d_in: int, seed: int) -> Float[Tensor, "n d_in"]:
-    rng = np.random.default_rng((seed, _SALT["directions"]))
-    return torch.nn.functional.normalize(torch.from_numpy(rng.standard_normal((n, d_in), np.float32)), dim=1)
-
-
-def _draw_rates(ids: Tensor, n: int, mean_active: float, seed: tuple[int, int]) -> Float[np.ndarray, " n"]:
-    """Rates by global id, 0 for features the stream lacks."""
-    rng = np.random.default_rng((seed[0], _SALT["rates"], seed[1]))
-    rates = np.zeros(n)
-    rates[ids] = rng.permutation(np.linspace(1.5, 0.5, len(ids))) * mean_active / len(ids)
+def _deal_rates(
+    falling: Float[np.ndarray, " n_features"], ids: Tensor, n_ids: int, seed: int, stream: int
+) -> Float[np.ndarray, " n_ids"]:
+    """Rates by global id, 0 for features the stream lacks; in falling order for the first stream only."""
+    rates = np.zeros(n_ids)
+    rates[ids] = _rng(seed, "rates", stream).permutation(falling) if stream else falling
     return rates
+
+
+class _Space:
+    """A rotation, or None for none, and a bias, or None for none."""
+
+    def __init__(self, d_in: int, bias_norm: float, rotate: bool, seed: int, stream: int) -> None:
+        rng = _rng(seed, "space", stream if rotate else 0)
+        self.rotation = self.bias = None
+        if rotate:
+            # The signs make a rotation of every kind equally likely (Mezzadri, 2007).
+            q, r = np.linalg.qr(rng.standard_normal((d_in, d_in)))
+            self.rotation = torch.from_numpy((q * np.sign(np.diag(r))).astype(np.float32))
+        if bias_norm:
+            self.bias = bias_norm * unit(torch.from_numpy(rng.standard_normal(d_in, np.float32)), dim=0)
+
+    def turn(self, rows: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_in"]:
+        """Directions in this space."""
+        return rows if self.rotation is None else rows @ self.rotation

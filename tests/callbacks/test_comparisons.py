@@ -22,6 +22,7 @@ from saesim_pl.callbacks import (
 )
 from saesim_pl.cohort import SAECohort
 from saesim_pl.data import SyntheticActivations
+from saesim_pl.data.generated import GeneratedActivations
 from saesim_pl.functional import (
     expected_jaccard,
     expected_max_cosine,
@@ -36,7 +37,7 @@ N_FEATURES, D_IN = 80, 24
 
 def data(**kwargs) -> SyntheticActivations:
     sizes = {"d_in": D_IN, "n_features": N_FEATURES, "mean_active": 2.0, "validation_samples": 512}
-    return SyntheticActivations(**sizes | {"batch_size": 256} | kwargs)
+    return SyntheticActivations(**sizes | {"batch_size": 256, "stream_names": ["a", "b"]} | kwargs)
 
 
 def cohort_that_knows(module: SyntheticActivations, shuffle: bool = True) -> SAECohort:
@@ -313,7 +314,7 @@ def test_data_that_do_not_tell_firings_have_no_firing_scores(tmp_path, monkeypat
     cohort = cohort_that_knows(module)
     batches = list(module.val_dataloader())
     monkeypatch.setattr(module, "rows", lambda stage, epoch, index, rows: batches[index])
-    monkeypatch.delattr(SyntheticActivations, "firings")
+    monkeypatch.delattr(GeneratedActivations, "firings")
     validate(cohort, module, tmp_path, callback)
     assert callback.rows
     assert not [row for row in callback.rows if row.measure.startswith("firing")]
@@ -327,5 +328,5 @@ def test_a_share_has_the_firings_of_its_rows() -> None:
         assert share == slice(1250 * rank, 1250 * (rank + 1))
         fired = module.firings("validate", 0, 0, share)
         for name, rows in whole.items():
-            again = fired[name].sum_rows(module._directions)
+            again = fired[name].sum_rows(module._tables[name])
             assert torch.equal(again, rows[share])

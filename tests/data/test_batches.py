@@ -7,7 +7,9 @@ from saesim_pl.data import SyntheticActivations
 
 
 def pair(**kwargs) -> SyntheticActivations:
-    return SyntheticActivations(**{"d_in": 8, "n_features": 16, "mean_active": 2.0} | kwargs)
+    return SyntheticActivations(
+        **{"d_in": 8, "n_features": 16, "mean_active": 2.0, "stream_names": ["a", "b"]} | kwargs
+    )
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3, 4])

@@ -1,0 +1,117 @@
+"""Correlations of the normal variables behind correlated features."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from jaxtyping import Float
+
+Factors = tuple[Float[np.ndarray, "n_features rank"], Float[np.ndarray, " n_features"]]
+"""F and s with :math:`z = F e + s \\epsilon`, where e and epsilon are independent standard normal numbers."""
+
+# Least variance of a variable that is its own.
+_MIN_OWN = 0.01
+
+
+class Correlation(ABC):
+    """Correlations of one standard normal variable a feature."""
+
+    @abstractmethod
+    def factors(self, n_features: int, rng: np.random.Generator) -> Factors:
+        """What the variables are made of.
+
+        Raises:
+            ValueError: There is no such correlation matrix.
+        """
+
+
+class LowRankCorrelation(Correlation):
+    """A few common causes: factors of normal numbers, as in SynthSAEBench (Chanin et al., 2026).
+
+    Args:
+        rank: Common causes.
+        scale: Standard deviation of a feature's dependence on each; two features' correlation has the
+            standard deviation ``sqrt(rank) * scale**2``. Where a feature's sum of squares exceeds .99, its
+            factors are shrunk to that.
+
+    Raises:
+        ValueError: ``rank`` is below 1, or ``scale`` negative.
+    """
+
+    def __init__(self, rank: int = 25, scale: float = 0.1) -> None:
+        if rank < 1:
+            raise ValueError(f"rank must be at least 1, got {rank}")
+        if scale < 0:
+            raise ValueError(f"scale must not be negative, got {scale}")
+        self.rank, self.scale = rank, scale
+
+    def factors(self, n_features: int, rng: np.random.Generator) -> Factors:
+        """Factors and what is each variable's own."""
+        factor = self.scale * rng.standard_normal((n_features, self.rank))
+        shares = np.square(factor).sum(1, keepdims=True)
+        factor *= np.sqrt(np.minimum(1, (1 - _MIN_OWN) / np.maximum(shares, _MIN_OWN)))
+        return factor, np.sqrt(1 - np.square(factor).sum(1))
+
+
+class GivenCorrelation(Correlation):
+    """A correlation matrix.
+
+    Args:
+        matrix: Symmetric and positive definite, 1 on the diagonal; a row a feature, those of later streams
+            after the first stream's.
+    """
+
+    def __init__(self, matrix: list[list[float]]) -> None:
+        self.matrix = np.asarray(matrix, dtype=float)
+
+    def factors(self, n_features: int, rng: np.random.Generator) -> Factors:
+        """Factors of the matrix.
+
+        Raises:
+            ValueError: The matrix is of another size, not symmetric, not positive definite or without 1s.
+        """
+        if self.matrix.shape != (n_features, n_features):
+            raise ValueError(f"matrix has shape {self.matrix.shape}, but there are {n_features} features")
+        if not np.allclose(self.matrix, self.matrix.T):
+            raise ValueError("matrix is not symmetric")
+        if not np.allclose(np.diag(self.matrix), 1):
+            raise ValueError(f"matrix has {np.diag(self.matrix).min():.3g} on its diagonal, not 1")
+        return factorise(self.matrix)
+
+
+class WishartCorrelation(Correlation):
+    """That of as many normal samples as there are features, as in Sharkey et al. (2022)."""
+
+    def factors(self, n_features: int, rng: np.random.Generator) -> Factors:
+        """Factors of a matrix drawn anew."""
+        samples = rng.standard_normal((n_features, n_features))
+        samples /= np.linalg.norm(samples, axis=1, keepdims=True)
+        return factorise(samples @ samples.T)
+
+
+class UniformCorrelation(Correlation):
+    """A symmetric matrix of uniform numbers, made positive definite by its diagonal.
+
+    As in the toy data of Cunningham et al. (2023), "Sparse autoencoders find highly interpretable features in
+    language models", their covariance scaled to a correlation.
+    """
+
+    def factors(self, n_features: int, rng: np.random.Generator) -> Factors:
+        """Factors of a matrix drawn anew."""
+        matrix = rng.random((n_features, n_features))
+        matrix = (matrix + matrix.T) / 2
+        least = np.linalg.eigvalsh(matrix)[0]
+        matrix -= min(0, 1.001 * least) * np.eye(n_features)
+        deviations = np.sqrt(np.diag(matrix))
+        return factorise(matrix / np.outer(deviations, deviations))
+
+
+def factorise(matrix: Float[np.ndarray, "n n"]) -> Factors:
+    """Factors of a correlation matrix, as much as possible of which is each variable's own.
+
+    Raises:
+        ValueError: The matrix is not positive definite.
+    """
+    values, vectors = np.linalg.eigh(matrix)
+    if values[0] <= 0:
+        raise ValueError(f"the correlation matrix is not positive definite: an eigenvalue is {values[0]:.3g}")
+    return vectors * np.sqrt(values - values[0]), np.full(len(matrix), np.sqrt(values[0]))

@@ -1,0 +1,94 @@
+"""How the parts that decide what fires go together."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from saesim_pl.truth.dependence import Dependence, Independent
+from saesim_pl.truth.firing_sampler import FiringSampler
+from saesim_pl.truth.hierarchy import Forest, Hierarchy
+from saesim_pl.truth.magnitudes import Magnitudes
+from saesim_pl.truth.siblings import MOST
+
+# Samples from which frequencies are counted where no formula gives them.
+_COUNTED = 2**15
+# First words of the seeds; lower ones belong to the data module.
+_SALT = {"dependence": 10, "frequencies": 11}
+
+
+class FiringLaw:
+    """Which features fire together and how strongly, whatever their rates.
+
+    Args:
+        dependence: Which fire together.
+        hierarchy: Which fire only where others do, if any.
+        magnitudes: How strongly they fire, prepared.
+        clusters: Of the features' directions, -1 for none.
+        seed: Decides what is random about the dependence.
+    """
+
+    def __init__(
+        self,
+        dependence: Dependence,
+        hierarchy: Hierarchy | None,
+        magnitudes: Magnitudes,
+        clusters: Int[np.ndarray, " n_features"],
+        seed: int,
+    ) -> None:
+        self.dependence, self.hierarchy = dependence, hierarchy
+        self.magnitudes, self.clusters, self.seed = magnitudes, clusters, seed
+
+    def at(
+        self, rates: Float[np.ndarray, "n_streams n_features"], mean_active: float | None
+    ) -> tuple[FiringSampler, Float[np.ndarray, "n_streams n_features"]]:
+        """A sampler for streams that see one draw, and how often each feature fires in each stream.
+
+        Frequencies are exact unless a hierarchy thins dependent firings: then they are counted.
+
+        Args:
+            rates: By stream, as the hierarchy's ``compensate`` understands them.
+            mean_active: What the frequencies of a stream shall sum up to, if anything.
+
+        Raises:
+            ValueError: The dependence or the hierarchy cannot have such rates.
+        """
+        if self.hierarchy is None:
+            return self._sampler(rates, None), rates
+        forests = [self.hierarchy.forest(own) for own in rates]
+        pairs = list(zip(forests, rates, strict=True))
+        before = np.stack([self.hierarchy.rates_before(forest, own) for forest, own in pairs])
+        for _ in range(30):
+            sampler = self._sampler(before, forests)
+            after = self._after(sampler, forests, before, _COUNTED if mean_active is None else _COUNTED // 4)
+            error = 1 if mean_active is None else mean_active / after.sum(1, keepdims=True)
+            if np.abs(error - 1).max() < 2e-3:
+                return sampler, self._after(sampler, forests, before, _COUNTED)
+            # Thinned at several levels, frequencies rise faster than the rates: half a step, in logarithms.
+            before = np.minimum(before * error**0.5, MOST)
+        raise ValueError(
+            f"mean_active={mean_active}: the hierarchy leaves {after.sum(1).max():.4g} at the most"
+        )
+
+    def _sampler(
+        self, rates: Float[np.ndarray, "n_streams n"], forests: list[Forest] | None
+    ) -> FiringSampler:
+        rng = np.random.default_rng((self.seed, _SALT["dependence"]))
+        on_request = np.zeros(rates.shape, dtype=bool)
+        if forests:
+            on_request = np.stack([forest.parents >= 0 for forest in forests])
+        sampler = self.dependence.sampler(rates, self.clusters, on_request, rng)
+        scale = self.hierarchy is not None and self.hierarchy.scale_children
+        return FiringSampler(sampler, self.magnitudes, forests, scale)
+
+    def _after(
+        self,
+        sampler: FiringSampler,
+        forests: list[Forest],
+        before: Float[np.ndarray, "n_streams n"],
+        n_samples: int,
+    ) -> Float[np.ndarray, "n_streams n"]:
+        if isinstance(self.dependence, Independent):
+            return np.stack([forest.rates_after(own) for forest, own in zip(forests, before, strict=True)])
+        # The same draws for all rates, so that only the rates make a difference.
+        rng = np.random.default_rng((self.seed, _SALT["frequencies"]))
+        counted = [sampler.frequencies(1024, rng) for _ in range(n_samples // 1024)]
+        return np.mean(counted, axis=0)

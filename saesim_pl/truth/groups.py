@@ -1,0 +1,139 @@
+"""Features that exclude each other, and features of which a fixed number is on."""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from saesim_pl.truth.dependence import Dependence, Draw, Sampler, sample_starts
+
+
+class _WithoutRequests(Sampler):
+    def fires(self, cells: np.ndarray, causes: None, rng: np.random.Generator) -> np.ndarray:
+        raise NotImplementedError("features of a group are drawn together")
+
+
+def _refuse_hierarchy(dependence: Dependence, on_request: Bool[np.ndarray, "n_streams n_features"]) -> None:
+    if on_request.any():
+        raise ValueError(f"{type(dependence).__name__} draws features together, which no hierarchy may thin")
+
+
+class OneOfGroup(Dependence):
+    """At most one feature of a group is on in a sample, at its own rate; groups are independent.
+
+    Where the rates of a group sum up to 1, one of it is on in every sample. Groups of a circle's points make
+    an activation that moves on the circle.
+
+    Args:
+        n_groups: Feature i belongs to group i modulo this number; if left out, groups are the clusters of
+            the directions, and a feature without a cluster is a group of its own.
+
+    Raises:
+        ValueError: ``n_groups`` is below 1.
+    """
+
+    def __init__(self, n_groups: int | None = None) -> None:
+        if n_groups is not None and n_groups < 1:
+            raise ValueError(f"n_groups must be at least 1, got {n_groups}")
+        self.n_groups = n_groups
+
+    def sampler(
+        self,
+        rates: Float[np.ndarray, "n_streams n_features"],
+        clusters: Int[np.ndarray, " n_features"],
+        on_request: Bool[np.ndarray, "n_streams n_features"],
+        rng: np.random.Generator,
+    ) -> Sampler:
+        """Draws one or none of each group.
+
+        Raises:
+            ValueError: The rates of a group sum up to more than 1, or there is a hierarchy.
+        """
+        _refuse_hierarchy(self, on_request)
+        features = np.arange(rates.shape[1])
+        if self.n_groups:
+            return _GroupSampler(rates, features % self.n_groups)
+        groups = np.where(clusters < 0, clusters.max() + 1 + features, clusters)
+        return _GroupSampler(rates, np.unique(groups, return_inverse=True)[1])
+
+
+class _GroupSampler(_WithoutRequests):
+    """Draws which groups are on, a geometric number of groups apart, then which of their features.
+
+    Streams take the feature with probability in proportion to their rates; the fastest decides.
+    """
+
+    def __init__(
+        self, rates: Float[np.ndarray, "n_streams n_features"], groups: Int[np.ndarray, " n_features"]
+    ) -> None:
+        fastest = rates.max(0)
+        totals = np.bincount(groups, fastest)
+        if totals.max() > 1 + 1e-9:
+            worst = totals.argmax()
+            raise ValueError(f"firing rates of group {worst} sum up to {totals[worst]:.3g}, more than 1")
+        self.keep = np.where(fastest > 0, rates / np.where(fastest > 0, fastest, 1), 0)
+        self.totals = np.minimum(totals, 1).astype(np.float32)
+        self.order = np.argsort(groups, kind="stable")
+        # Features lie on a line, each group's on a unit length of its own.
+        ends = np.cumsum(fastest[self.order])
+        before = np.concatenate([[0], np.cumsum(totals)])[groups[self.order]]
+        self.line = groups[self.order] + np.minimum((ends - before) / totals[groups[self.order]], 1)
+
+    def draw(self, n_samples: int, rng: np.random.Generator) -> Draw:
+        n_features, n_groups = self.keep.shape[1], len(self.totals)
+        on = np.flatnonzero(rng.random((n_samples, n_groups), dtype=np.float32) < self.totals)
+        sample, group = np.divmod(on, n_groups)
+        place = np.searchsorted(self.line, group + rng.random(len(on)), side="right")
+        feature = self.order[np.minimum(place, n_features - 1)]
+        starts = sample_starts(n_samples, n_features)
+        cells = starts[sample] + feature.astype(starts.dtype)
+        order = cells.argsort()
+        cells, feature = cells[order], feature[order]
+        kept = rng.random(len(cells)) < self.keep[:, feature]
+        fired = kept.any(0)
+        return Draw(cells[fired], kept[:, fired])
+
+
+class FixedNumber(Dependence):
+    """Exactly so many features are on in every sample as are on in the mean, all equally often.
+
+    As in Song et al. (2025), "Mechanistic interpretability should prioritize feature consistency in SAEs".
+    """
+
+    def sampler(
+        self,
+        rates: Float[np.ndarray, "n_streams n_features"],
+        clusters: Int[np.ndarray, " n_features"],
+        on_request: Bool[np.ndarray, "n_streams n_features"],
+        rng: np.random.Generator,
+    ) -> Sampler:
+        """Draws sets of one size.
+
+        Raises:
+            ValueError: Rates differ, do not sum up to a whole number, or there is a hierarchy.
+        """
+        _refuse_hierarchy(self, on_request)
+        for own in rates:
+            number, on = own.sum(), own[own > 0]
+            if abs(number - round(number)) > 1e-6:
+                raise ValueError(
+                    f"FixedNumber needs a whole mean number of active features, got {number:.6g}"
+                )
+            if np.ptp(on) > 1e-9:
+                raise ValueError(f"FixedNumber needs one rate for all, got {on.min():.3g} to {on.max():.3g}")
+        return _SetSampler(rates > 0, rates.sum(1).round().astype(int))
+
+
+class _SetSampler(_WithoutRequests):
+    """Of random numbers, one a feature, each stream takes the least among those of its features."""
+
+    def __init__(self, has: np.ndarray, numbers: np.ndarray) -> None:
+        self.has, self.numbers = has, numbers
+
+    def draw(self, n_samples: int, rng: np.random.Generator) -> Draw:
+        n_features = self.has.shape[1]
+        number = rng.random((n_samples, n_features), dtype=np.float32)
+        on = np.zeros((len(self.has), n_samples, n_features), dtype=bool)
+        for mask, has, n in zip(on, self.has, self.numbers, strict=True):
+            least = np.where(has, number, 2).argpartition(n - 1, axis=1)[:, :n]
+            np.put_along_axis(mask, least, True, axis=1)
+        cells = np.flatnonzero(on.any(0)).astype(sample_starts(n_samples, n_features).dtype)
+        return Draw(cells, on.reshape(len(on), -1)[:, cells])

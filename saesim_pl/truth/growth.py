@@ -1,0 +1,75 @@
+"""What fires in a hierarchy, from the roots down."""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from saesim_pl.truth.dependence import Draw, Sampler
+from saesim_pl.truth.hierarchy import Forest
+
+
+class Growth:
+    """Adds to a draw of roots what fires below them.
+
+    Args:
+        forests: Hierarchy of each stream; they differ in which features are roots only.
+    """
+
+    def __init__(self, forests: list[Forest]) -> None:
+        self.parents = np.stack([forest.parents for forest in forests])
+        whose = self.parents.max(0)
+        self.exclusive = np.any([forest.exclusive for forest in forests], axis=0)
+        children = np.flatnonzero(whose >= 0)
+        self.children = children[np.argsort(whose[children], kind="stable")]
+        self.counts = np.bincount(whose[children], minlength=len(whose))
+        self.first = np.cumsum(self.counts) - self.counts
+
+    def grow(self, draw: Draw, sampler: Sampler, rng: np.random.Generator) -> Draw:
+        """The draw with all that fires below what it holds."""
+        cells, kept = [draw.cells], [draw.kept]
+        while len(cells[-1]):
+            below = self._below(cells[-1], kept[-1], draw.causes, sampler, rng)
+            cells.append(below[0])
+            kept.append(below[1])
+        return _merged(np.concatenate(cells), np.concatenate(kept, axis=1))
+
+    def _below(
+        self,
+        cells: Int[np.ndarray, " n"],
+        kept: Bool[np.ndarray, "n_streams n"],
+        causes: Float[np.ndarray, "rank n_samples"] | None,
+        sampler: Sampler,
+        rng: np.random.Generator,
+    ) -> tuple[Int[np.ndarray, " m"], Bool[np.ndarray, "n_streams m"]]:
+        """Children of ``cells`` that fire."""
+        feature = cells % len(self.counts)
+        counts = self.counts[feature]
+        parent = np.repeat(np.arange(len(cells)), counts)
+        within = np.arange(len(parent)) - np.repeat(np.cumsum(counts) - counts, counts)
+        child = self.children[self.first[feature[parent]] + within]
+        asked = cells[parent] + (child - feature[parent]).astype(cells.dtype)
+        fires = sampler.fires(asked, causes, rng) & kept[:, parent] & (self.parents[:, child] >= 0)
+        rivals = self.exclusive[feature[parent]]
+        if rivals.any():
+            fires &= _winners(fires, parent, rng.random(len(child), dtype=np.float32)) | ~rivals
+        fired = fires.any(0)
+        return asked[fired], fires[:, fired]
+
+
+def _winners(
+    fires: Bool[np.ndarray, "n_streams n"], group: Int[np.ndarray, " n"], priority: Float[np.ndarray, " n"]
+) -> Bool[np.ndarray, "n_streams n"]:
+    """Of what fires in each group of neighbours, the one of greatest priority; streams agree if they can."""
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    own = np.where(fires, priority, -1)
+    greatest = np.maximum.reduceat(own, starts, axis=1)
+    return own == np.repeat(greatest, np.diff(starts, append=len(group)), axis=1)
+
+
+def _merged(cells: Int[np.ndarray, " n"], kept: Bool[np.ndarray, "n_streams n"]) -> Draw:
+    """In ascending order, a cell that came twice once."""
+    order = np.argsort(cells, kind="stable")
+    cells, kept = cells[order], kept[:, order]
+    first = np.flatnonzero(np.diff(cells, prepend=-1))
+    if len(first) < len(cells):
+        cells, kept = cells[first], np.logical_or.reduceat(kept, first, axis=1)
+    return Draw(cells, kept)

@@ -1,0 +1,164 @@
+"""How often each feature fires."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import brentq
+
+
+class Rates(ABC):
+    """How often features fire, the most frequent first."""
+
+    @abstractmethod
+    def weights(self, n_features: int) -> Float[np.ndarray, " n_features"]:
+        """Rates, up to a common factor where ``mean_active`` is given."""
+
+    def rates(self, n_features: int, mean_active: float | None) -> Float[np.ndarray, " n_features"]:
+        """Probability that each feature fires in a sample.
+
+        Args:
+            n_features: How many features there are.
+            mean_active: What the rates sum up to; if left out, the weights are the rates.
+
+        Raises:
+            ValueError: A rate lies outside (0, 1].
+        """
+        weights = self.weights(n_features)
+        rates = weights if mean_active is None else weights * (mean_active / weights.sum())
+        return check_rates(rates, mean_active)
+
+
+class ConstantRates(Rates):
+    """All features fire equally often."""
+
+    def weights(self, n_features: int) -> Float[np.ndarray, " n_features"]:
+        """1 each."""
+        return np.ones(n_features)
+
+
+class LinearRates(Rates):
+    """Rates fall linearly.
+
+    Args:
+        first: Of the most frequent feature, relative to the others.
+        last: Of the least frequent.
+    """
+
+    def __init__(self, first: float = 1.5, last: float = 0.5) -> None:
+        self.first, self.last = first, last
+
+    def weights(self, n_features: int) -> Float[np.ndarray, " n_features"]:
+        """From ``first`` to ``last``."""
+        return np.linspace(self.first, self.last, n_features)
+
+
+class ZipfRates(Rates):
+    """The feature of rank i fires in proportion to i to the power ``-exponent``.
+
+    Args:
+        exponent: How unequal rates are.
+        highest: Rate of the first feature; with ``lowest``, all are moved and scaled to lie between the two,
+            as in SynthSAEBench (Chanin et al., 2026).
+        lowest: Rate of the last.
+
+    Raises:
+        ValueError: ``exponent`` is not positive, or only one end is given.
+    """
+
+    def __init__(
+        self, exponent: float = 1.0, highest: float | None = None, lowest: float | None = None
+    ) -> None:
+        if exponent <= 0:
+            raise ValueError(f"exponent must be positive, got {exponent}")
+        if (highest is None) != (lowest is None):
+            raise ValueError(f"give both or neither of highest and lowest, got {highest} and {lowest}")
+        self.exponent, self.highest, self.lowest = exponent, highest, lowest
+
+    def weights(self, n_features: int) -> Float[np.ndarray, " n_features"]:
+        """Powers of the ranks."""
+        weights = np.arange(1, n_features + 1) ** -self.exponent
+        if self.highest is None or self.lowest is None or n_features == 1:
+            return weights
+        return np.interp(weights, weights[[-1, 0]], [self.lowest, self.highest])
+
+
+class ExponentialRates(Rates):
+    r"""Feature i fires in proportion to :math:`\lambda^i`.
+
+    As in the toy data of Cunningham et al. (2023), "Sparse autoencoders find highly interpretable features in
+    language models".
+
+    Args:
+        decay: :math:`\lambda`.
+
+    Raises:
+        ValueError: ``decay`` lies outside (0, 1].
+    """
+
+    def __init__(self, decay: float = 0.99) -> None:
+        if not 0 < decay <= 1:
+            raise ValueError(f"decay must lie in (0, 1], got {decay}")
+        self.decay = decay
+
+    def weights(self, n_features: int) -> Float[np.ndarray, " n_features"]:
+        """Powers of the decay."""
+        return self.decay ** np.arange(n_features)
+
+
+class SharkeyRates(Rates):
+    r"""Means of the law :math:`\min(1, c \Phi(z)^{\lambda i})`, z being standard normal and i from 0 on.
+
+    About :math:`c / (\lambda i + 1)`. Sharkey et al. (2022), "Taking features out of superposition with
+    sparse autoencoders". With the dependence ``CorrelatedRates`` of the same decay it is their law.
+
+    Args:
+        decay: :math:`\lambda`.
+
+    Raises:
+        ValueError: ``decay`` is not positive.
+    """
+
+    def __init__(self, decay: float = 0.99) -> None:
+        if decay <= 0:
+            raise ValueError(f"decay must be positive, got {decay}")
+        self.decay = decay
+
+    def weights(self, n_features: int) -> Float[np.ndarray, " n_features"]:
+        """The means for c = 1."""
+        return self._means(1.0, n_features)
+
+    def rates(self, n_features: int, mean_active: float | None) -> Float[np.ndarray, " n_features"]:
+        """The means for that c with which they sum up to ``mean_active``.
+
+        Raises:
+            ValueError: A rate lies outside (0, 1].
+        """
+        if mean_active is None:
+            return check_rates(self.weights(n_features), None)
+        check_rates(np.full(n_features, mean_active / n_features), mean_active)
+
+        def excess(log_c: float) -> float:
+            return float(self._means(np.exp(log_c), n_features).sum()) - mean_active
+
+        return self._means(np.exp(brentq(excess, -50, 700)), n_features)
+
+    def _means(self, c: float, n_features: int) -> Float[np.ndarray, " n_features"]:
+        a = self.decay * np.arange(n_features)
+        if c <= 1:
+            return c / (a + 1)
+        return np.concatenate([[1.0], 1 - c ** (-1 / a[1:]) * a[1:] / (a[1:] + 1)])
+
+
+def check_rates(
+    rates: Float[np.ndarray, " n_features"], mean_active: float | None
+) -> Float[np.ndarray, " n_features"]:
+    """Refuse what is no probability.
+
+    Raises:
+        ValueError: A rate lies outside (0, 1].
+    """
+    if not (rates.min() > 0 and rates.max() <= 1):
+        of = "" if mean_active is None else f"mean_active={mean_active} of {len(rates)} features: "
+        raise ValueError(f"{of}firing rates must lie in (0, 1], got {rates.min():.3g} to {rates.max():.3g}")
+    return rates
