@@ -1,7 +1,8 @@
 """Data modules: where activations come from."""
 
-from saesim_pl.data.batches import ActivationDataModule, BatchLoader
+from saesim_pl.data.batches import ActivationDataModule
 from saesim_pl.data.cached import CachedActivations
+from saesim_pl.data.loader import BatchLoader
 from saesim_pl.data.synthetic import SyntheticActivations
 from saesim_pl.data.text import TextContexts
 from saesim_pl.truth.true_features import TrueFeatures

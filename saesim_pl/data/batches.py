@@ -1,14 +1,14 @@
 """Batches that are pure functions of (epoch, index), and the data module built on them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Literal
 
-import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
+from saesim_pl.data.loader import BatchLoader
 from saesim_pl.truth.true_features import TrueFeatures
 
 Stage = Literal["train", "validate"]
@@ -80,19 +80,19 @@ class ActivationDataModule(LightningDataModule, ABC):
         size = min(self.batch_size, self.n_samples(stage) - index * self.batch_size)
         return slice(rank * size // world_size, (rank + 1) * size // world_size)
 
-    def train_dataloader(self) -> "BatchLoader":
+    def train_dataloader(self) -> BatchLoader:
         """Batches of the trainer's present epoch, from the trainer's present step on."""
         return self._loader("train", self._train_position)
 
-    def val_dataloader(self) -> "BatchLoader":
+    def val_dataloader(self) -> BatchLoader:
         """The same batches at every validation."""
         return self._loader("validate", lambda: (0, 0))
 
-    def test_dataloader(self) -> "BatchLoader":
+    def test_dataloader(self) -> BatchLoader:
         """The validation batches."""
         return self.val_dataloader()
 
-    def _loader(self, stage: Stage, position: Callable[[], tuple[int, int]]) -> "BatchLoader":
+    def _loader(self, stage: Stage, position: Callable[[], tuple[int, int]]) -> BatchLoader:
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         self._check_shares(stage, world_size)
         dataset = _Batches(self, stage, rank, world_size)
@@ -124,49 +124,3 @@ class _Batches(Dataset):
         data = object.__new__(type(self.data))
         data.__dict__.update(self.data.__dict__, trainer=None)
         return {**self.__dict__, "data": data}
-
-
-class BatchLoader:
-    """Iterates over the batches of one epoch, starting where the trainer stands.
-
-    Not a ``DataLoader``, so Lightning does not replace its sampler: ranks are told apart by the data
-    module. The position is read at the first ``next``, when Lightning has restored its counters, hence
-    there is no state to save.
-
-    Args:
-        dataset: Maps (epoch, index) to a batch.
-        n_batches: Batches of one epoch.
-        position: Gives the (epoch, index) at which an iteration begins.
-        num_workers: Processes that prepare batches ahead.
-    """
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        n_batches: int,
-        position: Callable[[], tuple[int, int]],
-        num_workers: int = 0,
-    ) -> None:
-        self.dataset, self.n_batches, self.position = dataset, n_batches, position
-        self.num_workers = num_workers
-
-    def __len__(self) -> int:
-        return self.n_batches
-
-    def __iter__(self) -> Iterator[Batch]:
-        epoch, start = self.position()
-        keys = [(epoch, index) for index in range(start, self.n_batches)]
-        yield from DataLoader(
-            self.dataset,
-            sampler=keys,
-            batch_size=None,
-            num_workers=self.num_workers,
-            pin_memory=torch.cuda.is_available(),
-        )
-
-    def state_dict(self) -> dict[str, Any]:
-        """Nothing: the trainer's own counters say where to go on."""
-        return {}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """See :meth:`state_dict`."""

@@ -1,0 +1,54 @@
+"""Iterates over batches from where training stands."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+
+class BatchLoader:
+    """Iterates over the batches of one epoch, starting where the trainer stands.
+
+    Not a ``DataLoader``, so Lightning does not replace its sampler: ranks are told apart by the data
+    module. The position is read at the first ``next``, when Lightning has restored its counters, hence
+    there is no state to save.
+
+    Args:
+        dataset: Maps (epoch, index) to a batch.
+        n_batches: Batches of one epoch.
+        position: Gives the (epoch, index) at which an iteration begins.
+        num_workers: Processes that prepare batches ahead.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        n_batches: int,
+        position: Callable[[], tuple[int, int]],
+        num_workers: int = 0,
+    ) -> None:
+        self.dataset, self.n_batches, self.position = dataset, n_batches, position
+        self.num_workers = num_workers
+
+    def __len__(self) -> int:
+        return self.n_batches
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        epoch, start = self.position()
+        keys = [(epoch, index) for index in range(start, self.n_batches)]
+        yield from DataLoader(
+            self.dataset,
+            sampler=keys,
+            batch_size=None,
+            num_workers=self.num_workers,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: the trainer's own counters say where to go on."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """See :meth:`state_dict`."""
