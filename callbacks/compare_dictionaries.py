@@ -61,13 +61,14 @@ class CompareDictionaries(Comparer):
             ValueError: Two SAEs read streams that have no space in common.
         """
         super().setup(trainer, pl_module, stage)
-        same_space = getattr(trainer.datamodule, "same_space", False)
+        comparable = getattr(trainer.datamodule, "comparable", lambda *_: False)
         for a, b in combinations(pl_module.saes, 2):
             streams = pl_module.reads[a], pl_module.reads[b]
-            if streams[0] != streams[1] and not same_space:
+            if streams[0] != streams[1] and not comparable(*streams):
                 raise ValueError(
                     f"CompareDictionaries: {a} and {b} read streams of different spaces, {streams[0]} and "
-                    f"{streams[1]}, where a cosine means nothing; use CompareByCorrelation"
+                    f"{streams[1]}, where a cosine means nothing; use "
+                    "CompareByCorrelation"
                 )
         if stage == "fit":
             self._initial = {
@@ -112,7 +113,7 @@ class CompareDictionaries(Comparer):
     def _subsets(
         self, trainer: Trainer, cohort: SAECohort, a: str, b: str
     ) -> dict[str, tuple[Tensor, Tensor]]:
-        truth = getattr(trainer.datamodule, "true_features", None)
+        truth = getattr(trainer.datamodule, "served_features", None)
         if truth is None or cohort.reads[a] == cohort.reads[b]:
             return {}
         truths = truth[cohort.reads[a]], truth[cohort.reads[b]]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class CompareToTruth(Comparer):
-    """Compares each SAE with all, the shared and the unshared true features of its stream.
+    """Compares each SAE with all, the shared and the unshared true features of its stream, as it is served.
 
     Rows ``truth~a`` ask how well features are found: mean max cosine similarity (Sharkey et al. 2022), the
     fraction found with a cosine above 0.9, the number of different latents that come closest to them.
@@ -48,7 +48,7 @@ class CompareToTruth(Comparer):
             ValueError: The data do not know their true features.
         """
         super().setup(trainer, pl_module, stage)
-        if getattr(trainer.datamodule, "true_features", None) is None:
+        if getattr(trainer.datamodule, "served_features", None) is None:
             data = type(trainer.datamodule).__name__
             raise ValueError(f"CompareToTruth needs data with true_features; {data} has none")
 
@@ -123,7 +123,7 @@ def _truth_of(
     trainer: Trainer, cohort: SAECohort, name: str
 ) -> tuple[TrueFeatures, Bool[Tensor, " n_features"]]:
     """True features of the stream that SAE ``name`` reads, and which of them other streams have too."""
-    truth = dict(trainer.datamodule.true_features)
+    truth = dict(trainer.datamodule.served_features)
     own = truth.pop(cohort.reads[name])
     on_device = TrueFeatures(own.directions.to(cohort.device), own.ids)
     return on_device, own.shared_with(*truth.values()).to(cohort.device)

@@ -2,17 +2,24 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
 from typing import Any, Literal
 
+import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from saesim_pl.data.loader import BatchLoader
+from saesim_pl.data.normalization import Normalization, NormalizationMode, check_mode, measure_streams
 from saesim_pl.truth.true_features import TrueFeatures
 
 Stage = Literal["train", "validate"]
 Batch = dict[str, Tensor]
+
+SAMPLE_ROWS = 2**14
+"""Training rows from which a stream's normalisation is measured."""
 
 
 class ActivationDataModule(LightningDataModule, ABC):
@@ -22,26 +29,38 @@ class ActivationDataModule(LightningDataModule, ABC):
     the same configuration gives the same run on one device and on many, ranks never see the same row, and
     a run resumes at any step without saved state.
 
+    A subclass makes raw rows; batches are normalised, and so SAEs, their errors and what callbacks see are
+    in the served space. The normalisation is measured once, on the first training rows, and goes with the
+    run: a checkpoint restores it, whatever is measured on the data at hand. ``SAECohort.folded`` gives SAEs
+    that read raw rows.
+
     Args:
         batch_size: Samples per optimiser step, over all processes.
         num_workers: Processes that prepare batches ahead; 0 prepares them in the training process.
+        normalize: ``none``, ``mean_norm``, ``row_norm`` or ``standardise``; see
+            :func:`~saesim_pl.data.normalization.measure_normalization`.
+
+    Raises:
+        ValueError: ``batch_size`` is below 1, or ``normalize`` unknown.
     """
 
     true_features: dict[str, TrueFeatures] | None = None
-    """Per stream the directions that generated it, or None where nobody knows them."""
+    """Per stream the directions that generated its raw rows, or None where nobody knows them."""
 
     aligned: bool = False
     """Whether row i of two streams describes the same sample or token."""
 
     same_space: bool = False
-    """Whether directions of two streams may be compared by cosine."""
+    """Whether directions of the raw rows of two streams may be compared by cosine."""
 
-    def __init__(self, batch_size: int, num_workers: int = 0) -> None:
+    def __init__(self, batch_size: int, num_workers: int = 0, normalize: NormalizationMode = "none") -> None:
         super().__init__()
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        check_mode(normalize)
         self.batch_size = batch_size
         self.num_workers = num_workers
+        self.normalize: NormalizationMode = normalize
 
     @property
     @abstractmethod
@@ -54,7 +73,38 @@ class ActivationDataModule(LightningDataModule, ABC):
 
     @abstractmethod
     def rows(self, stage: Stage, epoch: int, index: int, rows: slice) -> Batch:
-        """Rows ``rows`` of global batch ``index``: the same values whatever else is asked for."""
+        """Raw rows ``rows`` of global batch ``index``: the same values whatever else is asked for.
+
+        Training rows past the end of the first batch may be asked for as well: so that no measurement
+        depends on ``batch_size``, that batch goes on for as long as an epoch.
+        """
+
+    @cached_property
+    def normalizations(self) -> dict[str, Normalization]:
+        """By stream, what batches go through: measured at the first look, alike in every process."""
+        if self.normalize == "none":
+            return dict.fromkeys(self.streams, Normalization())
+        sample = self.rows("train", 0, 0, slice(0, min(SAMPLE_ROWS, self.n_samples("train"))))
+        return measure_streams(sample, self.normalize)
+
+    @property
+    def served_features(self) -> dict[str, TrueFeatures] | None:
+        """``true_features`` as they point in batches, where each dimension may have another scale."""
+        if self.true_features is None or self.normalize != "standardise":
+            return self.true_features
+        return {
+            stream: replace(truth, directions=self.normalizations[stream].of_directions(truth.directions))
+            for stream, truth in self.true_features.items()
+        }
+
+    def comparable(self, a: str, b: str) -> bool:
+        """Whether directions in batches of the streams ``a`` and ``b`` may be compared by cosine.
+
+        Two streams of one space no longer share it once their dimensions are divided by different numbers.
+        """
+        if a == b or self.normalize != "standardise":
+            return a == b or self.same_space
+        return self.same_space and torch.equal(self.normalizations[a].scale, self.normalizations[b].scale)
 
     def n_batches(self, stage: Stage) -> int:
         """Global batches of one epoch; training drops a last partial batch, validation keeps it."""
@@ -67,7 +117,10 @@ class ActivationDataModule(LightningDataModule, ABC):
         Raises:
             IndexError: The epoch has no such batch.
         """
-        return self.rows(stage, epoch, index, self.share(stage, index, rank, world_size))
+        rows = self.rows(stage, epoch, index, self.share(stage, index, rank, world_size))
+        if self.normalize == "none":
+            return rows
+        return {stream: self.normalizations[stream].apply(x) for stream, x in rows.items()}
 
     def share(self, stage: Stage, index: int, rank: int, world_size: int) -> slice:
         """Rows of global batch ``index`` that process ``rank`` of ``world_size`` is given.
@@ -92,9 +145,28 @@ class ActivationDataModule(LightningDataModule, ABC):
         """The validation batches."""
         return self.val_dataloader()
 
+    def state_dict(self) -> dict[str, Any]:
+        """The normalisation, so that a resumed or evaluated run sees what its SAEs learnt from."""
+        return {"normalizations": {stream: dict(vars(kept)) for stream, kept in self.normalizations.items()}}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Normalise as the checkpoint's run did.
+
+        Raises:
+            ValueError: That run normalised in another way.
+        """
+        for stream, saved in state_dict.get("normalizations", {}).items():
+            if saved["mode"] != self.normalize:
+                here, there = self.normalize, saved["mode"]
+                raise ValueError(f"normalize is {here} in the configuration and {there} in the checkpoint")
+            width = None if saved["scale"] is None else len(saved["scale"])
+            if width in (None, self.streams.get(stream)):  # other widths are for the model to refuse
+                self.normalizations[stream] = Normalization(**saved)
+
     def _loader(self, stage: Stage, position: Callable[[], tuple[int, int]]) -> BatchLoader:
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         self._check_shares(stage, world_size)
+        self.normalizations  # noqa: B018 - measured here, or every worker process would do it again
         dataset = _Batches(self, stage, rank, world_size)
         return BatchLoader(dataset, self.n_batches(stage), position, self.num_workers)
 

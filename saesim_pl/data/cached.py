@@ -1,22 +1,18 @@
 """Activations of a language model, read from disk."""
 
 from functools import lru_cache
-from math import sqrt
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from saesim_pl.data.batches import ActivationDataModule, Batch, Stage
 from saesim_pl.data.manifest import Manifest
+from saesim_pl.data.normalization import NormalizationMode
 from saesim_pl.data.shards import ShardReader
 
 BLOCK_CONTEXTS = 256
 """Contexts shuffled together: a batch mixes this many, and a disk reads no more than these at once."""
-
-SCALE_CONTEXTS = 128
-"""Contexts from which a stream's scale is measured."""
 
 
 class CachedActivations(ActivationDataModule):
@@ -35,10 +31,10 @@ class CachedActivations(ActivationDataModule):
         skip_positions: First positions of each context that are left out. An attention sink sits on the
             first: its activations are of another size and alike in every context, and an SAE spends
             latents on them.
-        normalize: ``mean_norm`` scales each stream by one number, measured on a fixed sample of training
-            contexts, such that rows have norm sqrt(d_in) in the mean (SAELens's
-            ``expected_average_only_in``): L1 coefficients and learning rates then mean the same at every
-            hook. ``none`` serves what the model computed.
+        normalize: ``mean_norm`` scales each stream by one number such that rows have norm sqrt(d_in) in the
+            mean: L1 coefficients and learning rates then mean the same at every hook. ``row_norm`` gives
+            each row that norm, ``standardise`` each dimension mean 0 and standard deviation 1, and ``none``
+            serves what the model computed.
         seed: Of the held-out contexts and the order.
         num_workers: Processes that prepare batches ahead.
 
@@ -57,11 +53,11 @@ class CachedActivations(ActivationDataModule):
         samples_per_epoch: int | None = None,
         validation_fraction: float = 0.1,
         skip_positions: int = 1,
-        normalize: Literal["mean_norm", "none"] = "mean_norm",
+        normalize: NormalizationMode = "mean_norm",
         seed: int = 0,
         num_workers: int = 0,
     ) -> None:
-        super().__init__(batch_size, num_workers)
+        super().__init__(batch_size, num_workers, normalize)
         self.manifest = Manifest.read(Path(folder))
         self.hooks = {hook: hook for hook in self.manifest.hooks} if hooks is None else dict(hooks)
         self._check_hooks(folder)
@@ -75,10 +71,6 @@ class CachedActivations(ActivationDataModule):
         if self.samples_per_epoch < batch_size:
             raise ValueError(f"an epoch of {self.samples_per_epoch} tokens has no batch of {batch_size}")
         self.reader = ShardReader(Path(folder), self.manifest, sorted(set(self.hooks.values())))
-        if normalize not in ("mean_norm", "none"):
-            raise ValueError(f"normalize must be mean_norm or none, got {normalize!r}")
-        self.scales = {s: self._scale(s) if normalize == "mean_norm" else 1.0 for s in self.hooks}
-        """Factor by which each stream was multiplied."""
 
     @property
     def streams(self) -> dict[str, int]:
@@ -92,9 +84,9 @@ class CachedActivations(ActivationDataModule):
         return len(self.validation_contexts) * self.n_positions
 
     def rows(self, stage: Stage, epoch: int, index: int, rows: slice) -> Batch:
-        """Rows ``rows`` of global batch ``index``."""
-        contexts, positions = self.tokens(stage, epoch, index, rows)
-        return {stream: torch.from_numpy(self._read(stream, contexts, positions)) for stream in self.hooks}
+        """Rows ``rows`` of global batch ``index``, as the model computed them."""
+        tokens = self.tokens(stage, epoch, index, rows)
+        return {stream: torch.from_numpy(self.reader.rows(h, *tokens)) for stream, h in self.hooks.items()}
 
     def tokens(self, stage: Stage, epoch: int, index: int, rows: slice) -> tuple[np.ndarray, np.ndarray]:
         """Context and position of each of those rows, as the cache counts them."""
@@ -106,10 +98,6 @@ class CachedActivations(ActivationDataModule):
         else:
             flat, contexts = np.arange(start, stop), self.validation_contexts
         return contexts[flat // self.n_positions], self.skip_positions + flat % self.n_positions
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint needs so that its SAEs can be put back into the language model."""
-        return {"scales": self.scales}
 
     def _check_hooks(self, folder: str) -> None:
         if not self.hooks:
@@ -129,19 +117,6 @@ class CachedActivations(ActivationDataModule):
         order = np.random.default_rng([self.seed, 0]).permutation(n_contexts)
         return np.sort(order[n_validation:]), np.sort(order[:n_validation])
 
-    def _scale(self, stream: str) -> float:
-        n_contexts = len(self.train_contexts)
-        sample = self.train_contexts[
-            np.linspace(0, n_contexts - 1, min(n_contexts, SCALE_CONTEXTS), dtype=int)
-        ]
-        positions = np.arange(self.skip_positions, self.manifest.context_size)
-        contexts, positions = (grid.ravel() for grid in np.meshgrid(sample, positions, indexing="ij"))
-        rows = self.reader.rows(self.hooks[stream], contexts, positions)
-        mean_norm = np.linalg.norm(rows, axis=1).mean(dtype=np.float64)
-        if not 0 < mean_norm < np.inf:
-            raise ValueError(f"stream {stream!r} has mean norm {mean_norm}; it cannot be normalised")
-        return sqrt(rows.shape[1]) / float(mean_norm)
-
     def _shuffled(self, start: int, stop: int) -> np.ndarray:
         pieces = [np.empty(0, dtype=np.int64)]
         while start < stop:
@@ -151,11 +126,6 @@ class CachedActivations(ActivationDataModule):
             pieces.append(order[within : within + stop - start])
             start += len(pieces[-1])
         return np.concatenate(pieces)
-
-    def _read(self, stream: str, contexts: np.ndarray, positions: np.ndarray) -> np.ndarray:
-        rows = self.reader.rows(self.hooks[stream], contexts, positions)
-        rows *= np.float32(self.scales[stream])
-        return rows
 
 
 @lru_cache(maxsize=4)
