@@ -44,6 +44,10 @@ class GatedSAE(SparseAutoencoder):
         super()._scale_latents(factors)
         self.b_mag *= factors
 
+    def _fold_into_encoder(self, shift: Float[Tensor, " d_in"], scale: Float[Tensor, " d_in"]) -> None:
+        super()._fold_into_encoder(shift, scale)
+        self.b_mag -= shift @ self.W_enc * self.r_mag.exp()
+
     def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
         """Squared error, penalty and the gate's error; ``terms`` are ``mse``, ``l1`` and ``gate_mse``."""
         gate, latents = self._gate_and_latents(x)

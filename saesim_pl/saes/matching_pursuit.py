@@ -44,6 +44,17 @@ class MatchingPursuitSAE(KSparseAutoencoder):
     def _scale_latents(self, factors: Float[Tensor, " d_sae"]) -> None:
         """Nothing: latents follow the decoder's scale by themselves."""
 
+    def _fold_into_encoder(self, shift: Float[Tensor, " d_in"], scale: Float[Tensor, " d_in"]) -> None:
+        """Nothing, as latents do not change where residuals and decoder rows grow alike.
+
+        Raises:
+            TypeError: Dimensions differ in scale, so that other rows would explain most of a residual.
+        """
+        if not (scale == scale[0]).all():
+            raise TypeError(
+                "MatchingPursuitSAE encodes with its decoder: it takes one scale for all dimensions"
+            )
+
     def encode(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_sae"]:
         """Latents of ``x``, at least 0, at most ``k`` of a row above."""
         chosen, values, _ = self._pursue(x)

@@ -83,6 +83,35 @@ class SparseAutoencoder(nn.Module, ABC):
         self._scale_latents(norms)
         self.W_dec /= norms[:, None]
 
+    @torch.no_grad()
+    def fold_normalization(self, shift: Float[Tensor, " d_in"], scale: Float[Tensor, " d_in"]) -> None:
+        """Let an SAE that was trained on ``(x - shift) / scale`` read and reconstruct ``x``; latents stay.
+
+        For export: what training would go on to minimise is measured in the units of ``x`` from now on.
+
+        Args:
+            shift: Subtracted from activations while training.
+            scale: What they were divided by then.
+
+        Raises:
+            TypeError: The decoder encodes, and ``scale`` differs between dimensions.
+            ValueError: A width other than ``d_in``, or a scale that is not positive.
+        """
+        for name, numbers in {"shift": shift, "scale": scale}.items():
+            if numbers.shape != (self.d_in,):
+                raise ValueError(f"{name} must have the shape ({self.d_in},), got {tuple(numbers.shape)}")
+        if not (scale > 0).all():
+            raise ValueError(f"scale must be positive, got {scale.min().item():.3g}")
+        shift, scale = shift.to(self.b_dec), scale.to(self.b_dec)
+        self._fold_into_encoder(shift, scale)
+        self.W_dec *= scale
+        self.b_dec.mul_(scale).add_(shift)
+
+    def _fold_into_encoder(self, shift: Float[Tensor, " d_in"], scale: Float[Tensor, " d_in"]) -> None:
+        """Let ``encode`` give for ``x`` what it gave for ``(x - shift) / scale``."""
+        self.W_enc /= scale[:, None]
+        self.b_enc -= shift @ self.W_enc
+
     def _scale_latents(self, factors: Float[Tensor, " d_sae"]) -> None:
         """Multiply what ``encode`` gives by ``factors``."""
         self.W_enc *= factors

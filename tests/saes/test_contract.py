@@ -79,6 +79,37 @@ def test_folding_the_decoder_norms_changes_no_reconstruction(sae: saes.SparseAut
     torch.testing.assert_close(sae(x), before)
 
 
+@pytest.mark.parametrize("one_scale", [True, False])
+def test_folding_the_normalisation_keeps_latents(sae: saes.SparseAutoencoder, one_scale: bool) -> None:
+    for parameter in sae.parameters():
+        torch.nn.init.normal_(parameter)
+    shift = 5 * torch.randn(D_IN)
+    scale = torch.full((D_IN,), 3.0) if one_scale else torch.linspace(0.2, 4, D_IN)
+    if isinstance(sae, saes.MatchingPursuitSAE) and not one_scale:
+        before = {name: weight.clone() for name, weight in sae.state_dict().items()}
+        with pytest.raises(TypeError, match="encodes with its decoder: it takes one scale for all"):
+            sae.fold_normalization(shift, scale)
+        assert all(torch.equal(weight, before[name]) for name, weight in sae.state_dict().items())
+        return
+    x = torch.randn(BATCH, D_IN)
+    raw, latents, x_hat = shift + scale * x, sae.eval().encode(x), sae(x)
+    sae.fold_normalization(shift, scale)
+    torch.testing.assert_close(sae.encode(raw), latents, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(sae.decode(latents), shift + scale * x_hat, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("shift", "scale", "message"),
+    [
+        (torch.zeros(1), torch.ones(D_IN), rf"shift must have the shape \({D_IN},\), got \(1,\)"),
+        (torch.zeros(D_IN), torch.zeros(D_IN), "scale must be positive, got 0"),
+    ],
+)
+def test_what_cannot_be_folded_is_refused(shift: torch.Tensor, scale: torch.Tensor, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        saes.StandardSAE(D_IN, D_SAE).fold_normalization(shift, scale)
+
+
 def test_rows_do_not_notice_each_other(sae: saes.SparseAutoencoder) -> None:
     x = torch.randn(BATCH, D_IN)
     torch.testing.assert_close(sae.encode(x)[3:4], sae.encode(x[3:4]))
