@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from saesim_pl.metrics.sae_quality import SAEQuality
+from saesim_pl.normalized_saes import NormalizedSAEs
 from saesim_pl.optimisation import FiniteLosses, adam, clip_each, refuse_slow_precision
 from saesim_pl.saes import SAEOutput, SparseAutoencoder
 
@@ -17,13 +17,13 @@ AuxiliaryLoss = Callable[[str, SparseAutoencoder, Tensor, SAEOutput], Tensor | N
 """Of an SAE's name, the SAE, its batch and output: what a callback adds to its loss, if anything."""
 
 
-class SAECohort(LightningModule):
+class SAECohort(NormalizedSAEs):
     """Trains named SAEs, each as if it were alone: with its own initialisation and gradient clipping.
 
     The trainer's ``gradient_clip_val`` bounds the norm of each SAE's gradient by itself. Logs
     ``train/<sae>/<term>`` while training, and over all validation rows ``<sae>/loss``, its terms and what
     :class:`~saesim_pl.metrics.SAEQuality` gives: ``<sae>/l0``, ``/dead``, ``/dense``, ``/fvu``, ``/cosine``
-    and ``/bias``.
+    and ``/bias``. All are of activations as the data serve them; ``folded`` gives SAEs that read raw ones.
 
     Args:
         saes: By name, what makes an SAE once it is told ``d_in``.
@@ -138,11 +138,12 @@ class SAECohort(LightningModule):
         self.on_validation_epoch_end()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse the weights of other SAEs.
+        """Take the normalisation; refuse the weights of other SAEs.
 
         Raises:
             ValueError: Names or widths differ.
         """
+        super().on_load_checkpoint(checkpoint)
         saved = {name: tuple(weight.shape) for name, weight in checkpoint["state_dict"].items()}
         own = {name: tuple(weight.shape) for name, weight in self.state_dict().items()}
         for name in sorted(saved.keys() | own.keys()):
