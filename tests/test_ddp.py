@@ -14,13 +14,17 @@ ARGS = (
     "--config=configs/experiments/synthetic_pair.yaml",
     "--config=tests/data/tiny_pair.yaml",
     "--config=tests/data/by_correlation.yaml",
+    "--config=tests/data/normalised.yaml",
 )
 
 
 def results(folder: Path) -> tuple[list[dict], dict[str, torch.Tensor]]:
     run = folder / "synthetic_pair" / "version_0"
     rows = json.loads((run / "comparison.json").read_text())
-    return rows, torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    scales = {f"scale of {s}": kept["scale"] for s, kept in checkpoint["normalizations"].items()}
+    assert len(scales) == 2
+    return rows, checkpoint["state_dict"] | scales
 
 
 def test_two_processes_equal_one(tmp_path: Path) -> None:
@@ -31,7 +35,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     saesim = str(Path(sys.executable).with_name("saesim"))
     run = subprocess.run(
         [saesim, *ARGS, f"--trainer.logger.init_args.save_dir={two}", *ddp],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": "."},
         capture_output=True,
         text=True,
         timeout=240,

@@ -13,6 +13,7 @@ ARGS = (
     "--config=configs/experiments/synthetic_pair.yaml",
     "--config=tests/data/tiny_pair.yaml",
     "--config=tests/data/checkpoint_often.yaml",
+    "--config=tests/data/normalised.yaml",
 )
 
 
