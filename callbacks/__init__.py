@@ -15,6 +15,7 @@ from .dead_latents import DeadLatents
 from .firing_histogram import FiringHistogram
 from .initialise import Initialise
 from .last_checkpoint import LastCheckpoint
+from .on_saes import OnSAEs
 from .resample_dead_latents import ResampleDeadLatents
 from .sample_prefixes import SamplePrefixes
 from .unit_norm_decoder import UnitNormDecoder
@@ -33,6 +34,7 @@ __all__ = [
     "FiringHistogram",
     "Initialise",
     "LastCheckpoint",
+    "OnSAEs",
     "ResampleDeadLatents",
     "SamplePrefixes",
     "UnitNormDecoder",

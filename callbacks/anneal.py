@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 
 from saesim_pl.cohort import SAECohort
 
+from .on_saes import OnSAEs
 
-class Anneal(Callback):
+
+class Anneal(OnSAEs):
     """Moves a number that SAEs were configured with from ``start`` to that configured value, linearly.
 
     ``k`` of a TopK SAE from 40 keeps its latents alive, ``l1_coefficient`` from 0 is a sparsity warm-up,
@@ -21,7 +23,7 @@ class Anneal(Callback):
         saes: Names of the SAEs concerned; by default all that have the setting.
 
     Raises:
-        ValueError: No SAE has the setting, a name is unknown, or a number is out of range.
+        ValueError: No SAE has the setting, a named one lacks it or is unknown, or a number is out of range.
     """
 
     def __init__(
@@ -29,12 +31,13 @@ class Anneal(Callback):
     ) -> None:
         if not 0 < fraction <= 1:
             raise ValueError(f"fraction must lie in (0, 1], got {fraction}")
-        self.setting, self.start, self.fraction, self.saes = setting, start, fraction, saes
+        super().__init__(saes)
+        self.setting, self.start, self.fraction = setting, start, fraction
         self.ends: dict[str, float] = {}
 
     @property
     def state_key(self) -> str:
-        """Several may run side by side."""
+        """One for each setting and choice of SAEs."""
         return f"{type(self).__name__}({self.setting}, {self.saes})"
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -43,19 +46,18 @@ class Anneal(Callback):
         Raises:
             TypeError: The model is not an ``SAECohort``.
         """
+        super().setup(trainer, pl_module, stage)
         if stage != "fit":
             return
-        if not isinstance(pl_module, SAECohort):
-            raise TypeError(f"Anneal changes SAEs, got {type(pl_module).__name__}")
-        if unknown := set(self.saes or []) - pl_module.saes.keys():
-            raise ValueError(f"saes names {sorted(unknown)}, but the SAEs are {list(pl_module.saes)}")
-        for name in self.saes or pl_module.saes:
-            value = getattr(pl_module.saes[name], self.setting, None)
+        for name, sae in self.chosen(pl_module).items():
+            value = getattr(sae, self.setting, None)
             if isinstance(value, int | float):
                 self.ends[name] = value
                 self._set(pl_module, name, self.start)  # refused here rather than at the first step
         if not self.ends:
             raise ValueError(f"setting: no SAE has a number {self.setting!r}")
+        if lacking := set(self.saes or []) - self.ends.keys():
+            raise ValueError(f"setting: {sorted(lacking)} have no number {self.setting!r}")
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: SAECohort, *_: Any) -> None:
         """Set what holds at this step."""

@@ -21,9 +21,10 @@ class AuxK(DeadLatents):
         coefficient: :math:`\alpha`.
         dead_after_samples: Training samples, over all processes, without firing that make a latent dead.
         refresh_every_n_steps: Steps between two looks at the counts.
+        saes: Names of the SAEs acted on; by default all.
 
     Raises:
-        ValueError: A number out of range.
+        ValueError: A number out of range, or two callbacks that act on one SAE.
     """
 
     def __init__(
@@ -32,8 +33,9 @@ class AuxK(DeadLatents):
         coefficient: float = 1 / 32,
         dead_after_samples: int = 100_000,
         refresh_every_n_steps: int = 10,
+        saes: list[str] | None = None,
     ) -> None:
-        super().__init__(dead_after_samples, refresh_every_n_steps)
+        super().__init__(dead_after_samples, refresh_every_n_steps, saes)
         if k_aux < 1:
             raise ValueError(f"k_aux must be at least 1, got {k_aux}")
         if coefficient < 0:
@@ -41,9 +43,23 @@ class AuxK(DeadLatents):
         self.k_aux, self.coefficient = k_aux, coefficient
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Join the loss."""
+        """Join the losses.
+
+        Raises:
+            TypeError: The model is not an ``SAECohort``.
+            ValueError: Another one acts on an SAE too, where only one would join.
+        """
         super().setup(trainer, pl_module, stage)
-        pl_module.auxiliary_losses["AuxK"] = self.loss
+        others = [other for other in trainer.callbacks if isinstance(other, AuxK) and other is not self]
+        for name in self.chosen(pl_module):
+            if any(name in other.chosen(pl_module) for other in others):
+                raise ValueError(f"two AuxK act on SAE {name!r}: tell each its saes")
+            pl_module.auxiliary_losses[name]["AuxK"] = self.loss
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Leave the losses, so that the cohort can be trained without."""
+        for name in self.chosen(pl_module):
+            pl_module.auxiliary_losses[name].pop("AuxK", None)
 
     def loss(self, name: str, sae: SparseAutoencoder, x: Tensor, output: SAEOutput) -> Tensor | None:
         """The loss to be added, or None where no latent is dead."""

@@ -3,13 +3,15 @@
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
 from saesim_pl.cohort import SAECohort
 
+from .on_saes import OnSAEs
 
-class DeadLatents(Callback):
+
+class DeadLatents(OnSAEs):
     """Counts the samples since each latent fired; ``dead`` lists, by SAE, those that have been idle for long.
 
     The counts stay where the SAEs are and cost no synchronisation; every ``refresh_every_n_steps`` they are
@@ -18,12 +20,19 @@ class DeadLatents(Callback):
     Args:
         dead_after_samples: Training samples, over all processes, without firing that make a latent dead.
         refresh_every_n_steps: Steps between two looks at the counts.
+        saes: Names of the SAEs acted on; by default all.
 
     Raises:
         ValueError: A number below 1.
     """
 
-    def __init__(self, dead_after_samples: int = 100_000, refresh_every_n_steps: int = 10) -> None:
+    def __init__(
+        self,
+        dead_after_samples: int = 100_000,
+        refresh_every_n_steps: int = 10,
+        saes: list[str] | None = None,
+    ) -> None:
+        super().__init__(saes)
         counts = {"dead_after_samples": dead_after_samples, "refresh_every_n_steps": refresh_every_n_steps}
         for name, count in counts.items():
             if count < 1:
@@ -33,14 +42,9 @@ class DeadLatents(Callback):
         self.dead: dict[str, Tensor] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Start counting.
-
-        Raises:
-            TypeError: The model is not an ``SAECohort``.
-        """
-        if not isinstance(pl_module, SAECohort):
-            raise TypeError(f"{type(self).__name__} changes SAEs, got {type(pl_module).__name__}")
-        for name, sae in pl_module.saes.items():
+        """Start counting."""
+        super().setup(trainer, pl_module, stage)
+        for name, sae in self.chosen(pl_module).items():
             self.idle.setdefault(name, torch.zeros(sae.d_sae, dtype=torch.int64))
             self.dead.setdefault(name, torch.zeros(0, dtype=torch.int64))
 
@@ -58,9 +62,9 @@ class DeadLatents(Callback):
         *_: Any,
     ) -> None:
         """Count this batch."""
-        for name, fired in outputs["fired"].items():
+        for name, idle in self.idle.items():
             rows = len(batch[pl_module.reads[name]]) * trainer.world_size
-            self.idle[name].add_(rows).mul_(fired == 0)
+            idle.add_(rows).mul_(outputs["fired"][name] == 0)
         if trainer.global_step % self.refresh_every_n_steps == 0:
             for name, idle in self.idle.items():
                 least = (

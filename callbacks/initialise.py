@@ -4,15 +4,17 @@ from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Trainer
 from torch import Tensor
 
 from saesim_pl.cohort import SAECohort
 
+from .on_saes import OnSAEs
+
 Centre = Literal["zero", "mean", "geometric_median"]
 
 
-class Initialise(Callback):
+class Initialise(OnSAEs):
     """Sets norms and ``b_dec`` before the first step, and ``b_enc`` so that the encoder sees ``x - b_dec``.
 
     The encoder remains the decoder's transpose. A resumed run keeps its weights.
@@ -22,14 +24,20 @@ class Initialise(Callback):
         b_dec: Where the decoder starts: 0, the samples' mean, or their geometric median, the point of the
             least mean distance to them, which outliers do not move (Bricken et al., 2023).
         n_samples: Training samples from which the centre is taken.
+        saes: Names of the SAEs acted on; by default all.
 
     Raises:
         ValueError: A number out of range, or an unknown centre.
     """
 
     def __init__(
-        self, decoder_norm: float = 1.0, b_dec: Centre = "geometric_median", n_samples: int = 10_000
+        self,
+        decoder_norm: float = 1.0,
+        b_dec: Centre = "geometric_median",
+        n_samples: int = 10_000,
+        saes: list[str] | None = None,
     ) -> None:
+        super().__init__(saes)
         if decoder_norm <= 0:
             raise ValueError(f"decoder_norm must be positive, got {decoder_norm}")
         if b_dec not in get_args(Centre):
@@ -38,22 +46,13 @@ class Initialise(Callback):
             raise ValueError(f"n_samples must be at least 1, got {n_samples}")
         self.decoder_norm, self.b_dec, self.n_samples = decoder_norm, b_dec, n_samples
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse other models.
-
-        Raises:
-            TypeError: The model is not an ``SAECohort``.
-        """
-        if not isinstance(pl_module, SAECohort):
-            raise TypeError(f"Initialise changes SAEs, got {type(pl_module).__name__}")
-
     @torch.no_grad()
     def on_train_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
         """Set the weights; every process finds the same ones."""
         if trainer.global_step:
             return
         samples = self._samples(trainer, pl_module) if self.b_dec != "zero" else {}
-        for name, sae in pl_module.saes.items():
+        for name, sae in self.chosen(pl_module).items():
             sae.W_dec.mul_(self.decoder_norm)
             has_encoder = "W_enc" in sae._parameters
             if has_encoder:
@@ -71,7 +70,7 @@ class Initialise(Callback):
         batches = [data.batch("train", 0, index) for index in range(n)]
         return {
             stream: torch.cat([batch[stream] for batch in batches])[: self.n_samples]
-            for stream in set(cohort.reads.values())
+            for stream in {cohort.reads[name] for name in self.chosen(cohort)}
         }
 
 

@@ -26,15 +26,20 @@ class ResampleDeadLatents(DeadLatents):
         every_n_steps: Steps between two resamplings.
         until_fraction: Share of the run's steps after which there are no more.
         dead_after_samples: Training samples, over all processes, without firing that make a latent dead.
+        saes: Names of the SAEs acted on; by default all.
 
     Raises:
         ValueError: A number out of range.
     """
 
     def __init__(
-        self, every_n_steps: int = 1000, until_fraction: float = 0.7, dead_after_samples: int = 100_000
+        self,
+        every_n_steps: int = 1000,
+        until_fraction: float = 0.7,
+        dead_after_samples: int = 100_000,
+        saes: list[str] | None = None,
     ) -> None:
-        super().__init__(dead_after_samples, refresh_every_n_steps=every_n_steps)
+        super().__init__(dead_after_samples, every_n_steps, saes)
         if not 0 < until_fraction <= 1:
             raise ValueError(f"until_fraction must lie in (0, 1], got {until_fraction}")
         self.until_fraction = until_fraction
@@ -57,7 +62,7 @@ class ResampleDeadLatents(DeadLatents):
         ):
             return
         whole = None
-        for name, sae in pl_module.saes.items():
+        for name, sae in self.chosen(pl_module).items():
             if len(self.dead[name]) and "W_enc" in sae._parameters:
                 whole = whole or trainer.datamodule.batch("train", trainer.current_epoch, batch_idx)
                 x = whole[pl_module.reads[name]].to(pl_module.device)

@@ -3,13 +3,15 @@
 from typing import Any
 
 import numpy as np
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 
 from saesim_pl.cohort import SAECohort
 from saesim_pl.saes import MatryoshkaSAE
 
+from .on_saes import OnSAEs
 
-class SamplePrefixes(Callback):
+
+class SamplePrefixes(OnSAEs):
     """Draws the prefixes of every Matryoshka SAE anew at each step, short ones more often.
 
     Their lengths are ``d_sae`` and ``n_prefixes - 1`` others, each the integer part of a power of
@@ -19,26 +21,32 @@ class SamplePrefixes(Callback):
     Args:
         n_prefixes: Reconstructions per step.
         seed: Of the draws.
+        saes: Names of the SAEs acted on; by default every Matryoshka.
 
     Raises:
-        ValueError: ``n_prefixes`` is below 1, or no SAE is a Matryoshka.
+        ValueError: ``n_prefixes`` is below 1, no SAE is a Matryoshka, or a named one is none.
     """
 
-    def __init__(self, n_prefixes: int = 5, seed: int = 0) -> None:
+    def __init__(self, n_prefixes: int = 5, seed: int = 0, saes: list[str] | None = None) -> None:
+        super().__init__(saes)
         if n_prefixes < 1:
             raise ValueError(f"n_prefixes must be at least 1, got {n_prefixes}")
         self.n_prefixes, self.seed = n_prefixes, seed
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse a cohort without a Matryoshka."""
-        saes = pl_module.saes.values() if isinstance(pl_module, SAECohort) else ()
-        if not any(isinstance(sae, MatryoshkaSAE) for sae in saes):
+        super().setup(trainer, pl_module, stage)
+        nested = {n: isinstance(sae, MatryoshkaSAE) for n, sae in self.chosen(pl_module).items()}
+        if not any(nested.values()):
             raise ValueError("SamplePrefixes needs a MatryoshkaSAE among the SAEs")
+        if self.saes and not all(nested.values()):
+            others = [name for name in nested if not nested[name]]
+            raise ValueError(f"SamplePrefixes: {others} are no MatryoshkaSAE")
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: SAECohort, *_: Any) -> None:
         """Set the groups of this step."""
         exponents = np.random.default_rng((self.seed, trainer.global_step)).random(self.n_prefixes - 1)
-        for sae in pl_module.saes.values():
+        for sae in self.chosen(pl_module).values():
             if isinstance(sae, MatryoshkaSAE):
                 ends = sorted({*(int(sae.d_sae**exponent) for exponent in exponents), sae.d_sae})
                 sae.group_sizes = np.diff([0, *ends]).tolist()

@@ -73,7 +73,8 @@ class SAECohort(NormalizedSAEs):
         self.lr, self.betas = lr, betas
         self.warmup_fraction, self.decay_fraction = warmup_fraction, decay_fraction
         self.finite_losses = FiniteLosses()
-        self.auxiliary_losses: dict[str, AuxiliaryLoss] = {}
+        self.auxiliary_losses: dict[str, dict[str, AuxiliaryLoss]] = {name: {} for name in saes}
+        """By SAE and log name, what callbacks add to its loss."""
         self.reads = {name: _stream_of(name, reads or {}, streams) for name in saes}
         self.saes = nn.ModuleDict()
         for name, make in saes.items():
@@ -180,7 +181,7 @@ class SAECohort(NormalizedSAEs):
 
     def _added_losses(self, name: str, batch: dict[str, Tensor], output: SAEOutput) -> dict[str, Tensor]:
         given = name, self.saes[name], batch[self.reads[name]], output
-        added = {key: loss(*given) for key, loss in self.auxiliary_losses.items()}
+        added = {key: loss(*given) for key, loss in self.auxiliary_losses[name].items()}
         return {key: loss for key, loss in added.items() if loss is not None}
 
 

@@ -1,0 +1,43 @@
+"""What callbacks that change how SAEs train have in common: the SAEs they act on."""
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from saesim_pl.cohort import SAECohort
+from saesim_pl.saes import SparseAutoencoder
+
+
+class OnSAEs(Callback):
+    """Acts on named SAEs of a cohort, so that several of a kind can act on different ones.
+
+    Args:
+        saes: Their names; by default all.
+
+    Raises:
+        ValueError: ``saes`` is empty.
+    """
+
+    def __init__(self, saes: list[str] | None = None) -> None:
+        if saes is not None and not saes:
+            raise ValueError("saes is empty: leave it out to mean all SAEs")
+        self.saes = saes
+
+    @property
+    def state_key(self) -> str:
+        """One for each choice of SAEs; Lightning refuses two that are alike."""
+        return type(self).__qualname__ + (f"({self.saes})" if self.saes else "")
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse other models and unknown names.
+
+        Raises:
+            TypeError: The model is not an ``SAECohort``.
+            ValueError: The cohort has no SAE of a name.
+        """
+        if not isinstance(pl_module, SAECohort):
+            raise TypeError(f"{type(self).__name__} acts on SAEs, got {type(pl_module).__name__}")
+        if unknown := set(self.saes or []) - pl_module.saes.keys():
+            raise ValueError(f"saes names {sorted(unknown)}, but the SAEs are {list(pl_module.saes)}")
+
+    def chosen(self, cohort: SAECohort) -> dict[str, SparseAutoencoder]:
+        """The SAEs acted on, by name, in the cohort's order."""
+        return {name: sae for name, sae in cohort.saes.items() if self.saes is None or name in self.saes}
