@@ -31,6 +31,16 @@ class KillAtStep(Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+class SameBuffers(Callback):
+    """Fails where processes validate with buffers that differ, or with one that no training step has set."""
+
+    def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
+        for name, buffer in pl_module.named_buffers():
+            everywhere = pl_module.all_gather(buffer)
+            if not (everywhere == everywhere[0]).all() or not buffer.all():
+                raise AssertionError(f"{name} is {everywhere.tolist()}")
+
+
 def run_saesim(log: Path, *args: str) -> int:
     """Exit status of ``saesim ARGS``, minus the signal if one ended it; what it prints goes to ``log``."""
     process = _context.Process(target=_main, args=(log, args))

@@ -19,7 +19,7 @@ class BatchTopKSAE(KSparseAutoencoder):
 
     averaged over the batch. Bussmann et al. (2024), "BatchTopK sparse autoencoders". Inference and
     validation keep what exceeds ``threshold``, the moving average of the smallest latent that training
-    kept. Under several processes each chooses among its own rows.
+    kept. Under several processes each chooses among its own rows, and all use the first one's threshold.
 
     Args:
         d_in: Width of the activations.
