@@ -11,6 +11,9 @@ from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder, check_not_negat
 # Where a latent is 0 the slope of g^p is infinite.
 _OFFSET = 1e-2
 
+# Rows of the last 16 batches, 8 of each, on which the penalty's size is measured.
+_ROWS, _ROWS_OF_BATCH = 128, 8
+
 
 class PAnnealSAE(SparseAutoencoder):
     r"""ReLU autoencoder with the penalty :math:`\sum_i f_i^p`, weighted by the decoder norms.
@@ -20,26 +23,39 @@ class PAnnealSAE(SparseAutoencoder):
 
     averaged over the batch. A callback lowers :math:`p` from 1, where the problem is convex in the latents
     but shrinks them, towards 0, which counts them. Karvonen et al. (2024), "Measuring progress in
-    dictionary learning for language model interpretability with board game models". They rescale
-    :math:`\lambda` at each change of p by the latents of the last batches; here it stays as configured.
-    :math:`\epsilon = .01` bounds the slope.
+    dictionary learning for language model interpretability with board game models". Each change of p
+    would change the penalty's size: ``keep_size`` multiplies :math:`\lambda` then, as they do, so that the
+    penalty of the last batches' latents stays what it was; of each of 16 batches 8 rows are looked at, of
+    the first process where there are several. :math:`\epsilon = .01` bounds the slope.
 
     Args:
         d_in: Width of the activations.
         d_sae: Number of latents.
         l1_coefficient: :math:`\lambda`.
         p: Exponent in (0, 1].
+        keep_size: Whether :math:`\lambda` follows p; else it stays as configured.
 
     Raises:
         ValueError: A number out of range.
     """
 
-    def __init__(self, d_in: int, d_sae: int, l1_coefficient: float = 0.1, p: float = 0.2) -> None:
+    recent: Float[Tensor, "n d_sae"]
+    recent_p: Float[Tensor, ""]
+    factor: Float[Tensor, ""]
+
+    def __init__(
+        self, d_in: int, d_sae: int, l1_coefficient: float = 0.1, p: float = 0.2, keep_size: bool = False
+    ) -> None:
         super().__init__(d_in, d_sae)
         check_not_negative(l1_coefficient=l1_coefficient)
         if not 0 < p <= 1:
             raise ValueError(f"p must lie in (0, 1], got {p}")
-        self.l1_coefficient, self.p = l1_coefficient, p
+        self.l1_coefficient, self.p, self.keep_size = l1_coefficient, p, keep_size
+        if keep_size:
+            # Buffers, so that a checkpoint holds them and every process works with the first one's.
+            self.register_buffer("factor", torch.ones(()))
+            self.register_buffer("recent", torch.zeros(_ROWS, d_sae))
+            self.register_buffer("recent_p", torch.tensor(float(p)))
 
     def encode(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_sae"]:
         """Latents of ``x``, at least 0."""
@@ -54,4 +70,23 @@ class PAnnealSAE(SparseAutoencoder):
             value = scaled.pow(p)
             return value.sum(0) - len(scaled) * _OFFSET**p, value.div_(scaled).mul_(p)
 
-        return relu_loss(self, x, self.l1_coefficient, power, "lp")
+        if not self.keep_size:
+            return relu_loss(self, x, self.l1_coefficient, power, "lp")
+        if self.training:
+            self._follow_p()
+        output = relu_loss(self, x, self.l1_coefficient * self.factor, power, "lp")
+        if self.training:
+            self._remember(output.latents[:_ROWS_OF_BATCH])
+        return output
+
+    @torch.no_grad()
+    def _follow_p(self) -> None:
+        p = torch.full_like(self.recent_p, self.p)
+        before, after = (((self.recent + _OFFSET) ** q - _OFFSET**q).sum() for q in (self.recent_p, p))
+        self.factor *= torch.where(after > 0, before / after, 1)
+        self.recent_p.copy_(p)
+
+    @torch.no_grad()
+    def _remember(self, latents: Tensor) -> None:
+        scaled = (latents * self.W_dec.norm(dim=1)).to(self.recent)
+        self.recent.copy_(torch.cat([self.recent[len(scaled) :], scaled]))

@@ -120,6 +120,28 @@ def test_power_of_a_latent_by_hand(p: float) -> None:
     assert penalty == pytest.approx((2.01**p - 0.01**p) / 2, rel=1e-5)
 
 
+def test_a_change_of_p_keeps_the_penalty_of_the_last_latents() -> None:
+    torch.manual_seed(0)
+    sae, x = PAnnealSAE(4, 6, l1_coefficient=0.3, p=1.0, keep_size=True), 3 * torch.randn(8, 4)
+
+    def penalty() -> float:
+        output = sae.loss(x)
+        return (output.loss - output.terms["mse"]).item()
+
+    first = penalty()
+    assert first == pytest.approx(0.3 * sae.eval().loss(x).terms["lp"].item())
+    sae.train()
+    for p in (0.9, 0.5, 0.5, 0.2):
+        sae.p = p
+        assert penalty() == pytest.approx(first, rel=1e-5)
+    assert sae.loss(x).terms["lp"].item() != pytest.approx(first / 0.3, rel=0.1)
+    # A resumed run is configured anew, with the p that annealing begins with, and knows what p was.
+    resumed = PAnnealSAE(4, 6, l1_coefficient=0.3, p=1.0, keep_size=True)
+    resumed.load_state_dict(sae.state_dict())
+    resumed.p = sae.p = 0.15
+    assert torch.equal(resumed.loss(x).loss, sae.loss(x).loss)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
