@@ -89,7 +89,8 @@ class SAECohort(NormalizedSAEs):
         return {name: sae(batch[self.reads[name]]) for name, sae in self.saes.items()}
 
     def setup(self, stage: str) -> None:
-        """Refuse a precision that this machine computes in software."""
+        """Refuse a precision that this machine computes in software, and data of another normalisation."""
+        super().setup(stage)
         refuse_slow_precision(self.trainer.precision, self.trainer.strategy.root_device)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Any]:

@@ -51,6 +51,19 @@ class NormalizedSAEs(LightningModule):
             sae.fold_normalization(made.shift, made.scale)
         return sae
 
+    def setup(self, stage: str) -> None:
+        """Refuse to evaluate SAEs on activations that are normalised in another way than in training.
+
+        Raises:
+            ValueError: With both ways.
+        """
+        here = getattr(self.trainer.datamodule, "normalize", None)
+        for stream, made in self.normalizations.items():
+            if stage in ("validate", "test") and here not in (None, made.mode):
+                raise ValueError(
+                    f"normalize is {here} in the data; the SAEs of {stream!r} learnt from {made.mode}"
+                )
+
     def on_train_start(self) -> None:
         """Take down how the data normalise what the SAEs learn from, where they tell."""
         known = getattr(self.trainer.datamodule, "normalizations", {})

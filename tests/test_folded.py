@@ -71,6 +71,16 @@ def test_row_norm_is_not_in_the_weights(tmp_path: Path) -> None:
         cohort.folded("a")
 
 
+def test_saes_are_not_evaluated_under_another_normalisation(tmp_path: Path) -> None:
+    cohort = trained(tmp_path / "a.ckpt", "standardise")
+    trainer = Trainer(accelerator="cpu", devices=1, logger=False, enable_progress_bar=False)
+    trainer.validate(cohort, datamodule=StretchedActivations(normalize="standardise"), verbose=False)
+    with pytest.raises(
+        ValueError, match="normalize is none in the data; the SAEs of 'a' learnt from standard"
+    ):
+        trainer.validate(cohort, datamodule=StretchedActivations(), verbose=False)
+
+
 def test_nothing_is_guessed_of_rows_whose_normalisation_is_unknown(tmp_path: Path) -> None:
     data, cohort = StretchedActivations(), SAECohort(factory(), {"a": 6})
     fit(cohort, data.train_dataloader(), data.val_dataloader())

@@ -83,11 +83,15 @@ def test_a_checkpoint_brings_no_code(uninterrupted: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (
+            "--data.init_args.normalize=row_norm",
+            "normalize is row_norm in the configuration and mean_norm in",
+        ),
         ("--data.init_args.d_in=16", "saes.a.W_dec is (64, 16) in the configuration and (64, 32) in the"),
         ("--model.init_args.saes.b.init_args.d_sae=8", "saes.b.W_dec is (8, 32) in the configuration and"),
     ],
 )
-def test_a_checkpoint_of_other_widths_is_refused(
+def test_a_checkpoint_of_another_configuration_is_refused(
     change: str, message: str, uninterrupted: Path, tmp_path: Path
 ) -> None:
     checkpoint = next(uninterrupted.glob("**/last.ckpt"))
