@@ -28,7 +28,7 @@ class CompareDictionaries(Comparer):
 
     The share of features that agree in encoder and decoder (``fraction_shared``) and the matched cosine are
     also given for the weights from before training, as subset ``initial``: an agreement that was there from
-    the start is not one that training found. SAEs of one width that read one stream together have a
+    the start is not one that training found. SAEs of one class and width that read one stream together have a
     PW-MCC, in rows of the pair ``all~all``; it needs the method "hungarian".
 
     Args:
@@ -37,18 +37,25 @@ class CompareDictionaries(Comparer):
         k: Neighbours compared by the Jaccard index; it is left out where fewer than 2.5 k rows match,
             since chance alone would then exceed a quarter.
         threshold: Cosine from which a matched feature counts as shared.
+        across_spaces: Compare streams of different spaces too, where a cosine means nothing unless something
+            else makes their directions correspond.
 
     Raises:
         ValueError: An option is unknown or out of range.
     """
 
     def __init__(
-        self, method: Literal["hungarian", "mutual"] = "hungarian", k: int = 10, threshold: float = 0.7
+        self,
+        method: Literal["hungarian", "mutual"] = "hungarian",
+        k: int = 10,
+        threshold: float = 0.7,
+        across_spaces: bool = False,
     ) -> None:
         super().__init__()
         if not -1 <= threshold <= 1:
             raise ValueError(f"threshold is a cosine in [-1, 1], got {threshold}")
         self.scores, self.threshold = CosineScores(method, k), threshold
+        self.across_spaces = across_spaces
         self._initial: dict[str, list[Score]] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -64,11 +71,11 @@ class CompareDictionaries(Comparer):
         comparable = getattr(trainer.datamodule, "comparable", lambda *_: False)
         for a, b in combinations(pl_module.saes, 2):
             streams = pl_module.reads[a], pl_module.reads[b]
-            if streams[0] != streams[1] and not comparable(*streams):
+            if streams[0] != streams[1] and not (self.across_spaces or comparable(*streams)):
                 raise ValueError(
                     f"CompareDictionaries: {a} and {b} read streams of different spaces, {streams[0]} and "
                     f"{streams[1]}, where a cosine means nothing; use "
-                    "CompareByCorrelation"
+                    "CompareByCorrelation, or set across_spaces"
                 )
         if stage == "fit":
             self._initial = {
@@ -129,10 +136,11 @@ class CompareDictionaries(Comparer):
 
 
 def _of_one_recipe(cohort: SAECohort) -> dict[str, list[Tensor]]:
-    """Dictionaries of one stream and width, where there are two or more: ``all``, or by ``stream_width``."""
+    """Dictionaries of one class, stream and width, where there are two or more: ``all``, or by all three."""
     groups: dict[str, list[Tensor]] = {}
     for name, sae in cohort.saes.items():
-        groups.setdefault(f"{cohort.reads[name]}_{sae.d_sae}", []).append(sae.dictionary)
+        recipe = f"{type(sae).__name__}_{cohort.reads[name]}_{sae.d_sae}"
+        groups.setdefault(recipe, []).append(sae.dictionary)
     if len(groups) == 1:
         groups = {"all": next(iter(groups.values()))}
     return {subset: dictionaries for subset, dictionaries in groups.items() if len(dictionaries) > 1}

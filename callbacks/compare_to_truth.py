@@ -1,6 +1,7 @@
 """Each SAE of a cohort against the features that generated its stream."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from jaxtyping import Bool
@@ -31,6 +32,9 @@ class CompareToTruth(Comparer):
     features fired in a batch, rows ``truth~a`` also hold precision, recall and F1 of each matched latent's
     firing as a detector of its feature, averaged over the features.
 
+    A fit leaves ``true_features/<stream>.safetensors`` in the run's folder, as they point in batches: a later
+    comparison needs no data (:meth:`~saesim_pl.truth.TrueFeatures.load`).
+
     Args:
         method: How rows are matched one to one; see ``CompareDictionaries``.
     """
@@ -51,6 +55,13 @@ class CompareToTruth(Comparer):
         if getattr(trainer.datamodule, "served_features", None) is None:
             data = type(trainer.datamodule).__name__
             raise ValueError(f"CompareToTruth needs data with true_features; {data} has none")
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the truth with the run."""
+        folder = trainer.log_dir  # asked on every rank: it is a broadcast
+        if trainer.loggers and folder and trainer.is_global_zero and not trainer.fast_dev_run:
+            for stream, truth in trainer.datamodule.served_features.items():
+                truth.save(Path(folder, "true_features", f"{stream}.safetensors"))
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Match latents and features, which stay as they are through the validation."""

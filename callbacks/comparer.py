@@ -25,7 +25,7 @@ class ComparisonRow:
         pair: ``x~y``; where order matters, the rows of x are sought among those of y. ``all~all`` for a
             mean over pairs.
         subset: Which rows are compared: ``all``, ``shared`` or ``unshared`` true features, those of the
-            ``initial`` weights; for ``all~all``, the stream and width of the SAEs where there are several.
+            ``initial`` weights; for ``all~all``, the SAEs' class, stream and width where there are several.
         measure: Public name of the measure.
         value: The score.
         chance: What chance gives in its place.

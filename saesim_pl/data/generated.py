@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from saesim_pl.data.batches import ActivationDataModule, Batch, Stage
+from saesim_pl.data.normalization import NormalizationMode
 from saesim_pl.truth.firing_sampler import FiringSampler
 from saesim_pl.truth.firings import Firings
 
@@ -30,6 +31,7 @@ class GeneratedActivations(ActivationDataModule):
         batch_size: Samples per optimiser step, over all processes.
         seed: Decides every batch.
         num_workers: Processes that prepare batches ahead.
+        normalize: See :class:`~saesim_pl.data.ActivationDataModule`.
 
     Raises:
         ValueError: A number out of range.
@@ -46,8 +48,9 @@ class GeneratedActivations(ActivationDataModule):
         batch_size: int,
         seed: int,
         num_workers: int,
+        normalize: NormalizationMode,
     ) -> None:
-        super().__init__(batch_size, num_workers)
+        super().__init__(batch_size, num_workers, normalize)
         if samples_per_epoch < batch_size:
             raise ValueError(f"samples_per_epoch={samples_per_epoch} gives no batch of {batch_size}")
         if validation_samples < 1:
@@ -68,7 +71,7 @@ class GeneratedActivations(ActivationDataModule):
         return self._samples[stage]
 
     def rows(self, stage: Stage, epoch: int, index: int, rows: slice) -> Batch:
-        """Rows ``rows`` of global batch ``index``."""
+        """Raw rows ``rows`` of global batch ``index``."""
         batch = {}
         for stream, (name, fired) in enumerate(self.firings(stage, epoch, index, rows).items()):
             batch[name] = fired.sum_rows(self._tables[name])

@@ -4,9 +4,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import normalize as unit
+from torch.nn.functional import normalize as unit_rows
 
 from saesim_pl.data.generated import GeneratedActivations
+from saesim_pl.data.normalization import NormalizationMode
 from saesim_pl.truth.dependence import Dependence, Independent
 from saesim_pl.truth.directions import Directions, UniformDirections
 from saesim_pl.truth.firing_law import FiringLaw
@@ -51,6 +52,7 @@ class SyntheticActivations(GeneratedActivations):
         batch_size: Samples per optimiser step, over all processes.
         seed: Decides all that is random.
         num_workers: Processes that prepare batches ahead; 0 prepares them in the training process.
+        normalize: ``none``, ``mean_norm``, ``row_norm`` or ``standardise``; see ``ActivationDataModule``.
 
     Raises:
         ValueError: A parameter out of range, or parts that do not go together.
@@ -77,6 +79,7 @@ class SyntheticActivations(GeneratedActivations):
         batch_size: int = 1024,
         seed: int = 0,
         num_workers: int = 0,
+        normalize: NormalizationMode = "none",
     ) -> None:
         names = stream_names or ["a"]
         _check_streams(names, d_in, n_features, shared_fraction, bias_norm)
@@ -102,6 +105,7 @@ class SyntheticActivations(GeneratedActivations):
             batch_size,
             seed,
             num_workers,
+            normalize,
         )
         self.aligned, self.same_space = aligned, not rotate or len(names) == 1
         self.true_features = {
@@ -169,7 +173,7 @@ class _Space:
             q, r = np.linalg.qr(rng.standard_normal((d_in, d_in)))
             self.rotation = torch.from_numpy((q * np.sign(np.diag(r))).astype(np.float32))
         if bias_norm:
-            self.bias = bias_norm * unit(torch.from_numpy(rng.standard_normal(d_in, np.float32)), dim=0)
+            self.bias = bias_norm * unit_rows(torch.from_numpy(rng.standard_normal(d_in, np.float32)), dim=0)
 
     def turn(self, rows: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_in"]:
         """Directions in this space."""

@@ -1,12 +1,13 @@
-"""What each architecture recovers of 512 independent true features in 2.5 million samples.
+"""What each architecture recovers of known features in 2.5 million samples.
 
-python -m tests.benchmarks.recovery [--seeds 0 1] [--only top_k jump_relu ...]
+python -m tests.benchmarks.recovery [--data uniform circles ...] [--saes top_k jump_relu ...] [--seeds 0 1]
 
-Runs `saesim fit` on configs/experiments/architecture.yaml with each configuration of one SAE, once a seed, of
-weights and of data alike, and prints the last validation.
+Runs `saesim fit` on configs/experiments/recovery.yaml with each of configs/data and of configs/saes, once a
+seed, of weights and of data alike, and prints the last validation.
 """
 
 import argparse
+import itertools
 import json
 import subprocess
 import sys
@@ -16,7 +17,17 @@ from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-CONFIGS = Path("configs/saes")
+CONFIGS = Path("configs")
+SAES = [
+    "standard",
+    "top_k",
+    "batch_top_k",
+    "matryoshka",
+    "jump_relu",
+    "gated",
+    "p_anneal",
+    "matching_pursuit",
+]
 MEASURES = {
     "MMCS": "truth~a/mean_max_cosine_similarity",
     "MCC": "a~truth/mcc",
@@ -27,13 +38,14 @@ MEASURES = {
 }
 
 
-def recovered(saes: Path, seed: int) -> dict[str, float]:
+def recovered(data: str, saes: str, seed: int) -> dict[str, float]:
     """The last validation's scores."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
             [
                 *(sys.executable, "-c", "from saesim_pl.cli import main; main()", "fit"),
-                *("--config=configs/experiments/architecture.yaml", f"--config={saes}"),
+                f"--config={CONFIGS}/experiments/recovery.yaml",
+                *(f"--config={CONFIGS}/data/{data}.yaml", f"--config={CONFIGS}/saes/{saes}.yaml"),
                 *(f"--data.init_args.seed={seed}", f"--model.init_args.seeds={json.dumps({'a': seed})}"),
                 *("--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"),
                 f"--trainer.logger.init_args.save_dir={folder}",
@@ -49,17 +61,16 @@ def recovered(saes: Path, seed: int) -> dict[str, float]:
 def main() -> None:
     """Print a line a run."""
     parser = argparse.ArgumentParser(description=__doc__)
-    single = [path.stem for path in sorted(CONFIGS.glob("*.yaml")) if "_pair" not in path.stem]
+    parser.add_argument("--data", nargs="+", default=["uniform"])
+    parser.add_argument("--saes", nargs="+", default=SAES)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--only", nargs="+", default=[name for name in single if name != "standard_seeds"])
     options = parser.parse_args()
-    print("| architecture | seed |", " | ".join(MEASURES), "| seconds |")
-    for name in options.only:
-        for seed in options.seeds:
-            start = time.perf_counter()
-            scores = recovered(CONFIGS / f"{name}.yaml", seed)
-            values = " | ".join(f"{value:.4g}" for value in scores.values())
-            print(f"| `{name}` | {seed} | {values} | {time.perf_counter() - start:.0f} |", flush=True)
+    print("| data | architecture | seed |", " | ".join(MEASURES), "| seconds |")
+    for data, saes, seed in itertools.product(options.data, options.saes, options.seeds):
+        start = time.perf_counter()
+        scores = recovered(data, saes, seed)
+        values = " | ".join(f"{value:.4g}" for value in scores.values())
+        print(f"| `{data}` | `{saes}` | {seed} | {values} | {time.perf_counter() - start:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -115,9 +115,9 @@ def main() -> None:
     size = f"init_args.d_sae={D_SAE}"
     times = {
         "bare": clock(bare()),
-        "saesim fit": fit("synthetic_single", "standard", [f"--model.init_args.saes.a.{size}"]),
+        "saesim fit": fit("uniform", "standard", [f"--model.init_args.saes.a.{size}"]),
         "saesim fit, pair": fit(
-            "synthetic_pair",
+            "uniform_shared",
             "standard_pair",
             [f"--model.init_args.saes.a.{size}", f"--model.init_args.saes.b.{size}"],
         )

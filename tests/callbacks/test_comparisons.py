@@ -31,6 +31,7 @@ from saesim_pl.functional import (
     mcc,
 )
 from saesim_pl.saes import StandardSAE
+from saesim_pl.truth import Hierarchy, TrueFeatures
 
 N_FEATURES, D_IN = 80, 24
 
@@ -181,6 +182,8 @@ def test_what_cannot_be_compared_is_refused_before_anything_runs(tmp_path) -> No
     module.same_space = False
     with pytest.raises(ValueError, match="a and b read streams of different spaces"):
         validate(cohort, module, tmp_path, CompareDictionaries())
+    validate(cohort, module, tmp_path, asked := CompareDictionaries(across_spaces=True))
+    assert asked.rows
     with pytest.raises(ValueError, match="do not describe the same samples"):
         validate(cohort, module, tmp_path, CompareByCorrelation())
     module.true_features = None
@@ -207,12 +210,13 @@ def test_bad_options_are_refused() -> None:
 
 
 def fit(
-    cohort: SAECohort, module: SyntheticActivations, tmp_path, callback, epochs: int, **kwargs
+    cohort: SAECohort, module: SyntheticActivations, tmp_path, callback, epochs: int, logger=False, **kwargs
 ) -> Trainer:
     trainer = Trainer(
         accelerator="cpu",
         devices=1,
-        logger=False,
+        logger=logger,
+        log_every_n_steps=1,
         max_epochs=epochs,
         callbacks=[callback],
         enable_progress_bar=False,
@@ -260,7 +264,7 @@ def test_only_saes_of_one_stream_and_width_have_a_pw_mcc(tmp_path) -> None:
     cohort = SAECohort(makers, module.streams, reads={"c": "a", "d": "a"})
     validate(cohort, module, tmp_path, callback)
     [row] = [row for row in callback.rows if row.pair == "all~all"]
-    assert (row.subset, row.measure) == ("a_40", "pw_mcc")
+    assert (row.subset, row.measure) == ("StandardSAE_a_40", "pw_mcc")
     assert row.value == pytest.approx(mcc(cohort.saes["a"].dictionary, cohort.saes["c"].dictionary).item())
 
 
@@ -330,3 +334,15 @@ def test_a_share_has_the_firings_of_its_rows() -> None:
         for name, rows in whole.items():
             again = fired[name].sum_rows(module._tables[name])
             assert torch.equal(again, rows[share])
+
+
+def test_a_fit_leaves_its_truth_in_the_runs_folder(tmp_path) -> None:
+    module = data(samples_per_epoch=256, normalize="standardise", hierarchy=Hierarchy([-1, 0]))
+    cohort = cohort_that_knows(module)
+    logger = TensorBoardLogger(tmp_path)
+    fit(cohort, module, tmp_path, CompareToTruth(), epochs=1, logger=logger)
+    for stream, truth in module.served_features.items():
+        saved = TrueFeatures.load(Path(logger.log_dir, "true_features", f"{stream}.safetensors"))
+        for field in ("directions", "ids", "parents", "frequencies"):
+            assert torch.equal(getattr(saved, field), getattr(truth, field))
+        assert not torch.allclose(saved.directions, module.true_features[stream].directions)
