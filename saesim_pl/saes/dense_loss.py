@@ -1,17 +1,23 @@
 """Loss of a ReLU autoencoder with a penalty on its latents, in five matrix products."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from saesim_pl.saes.output import SAEOutput
+from saesim_pl.saes.product import product, transposed_product
+from saesim_pl.saes.row_blocks import row_blocks
 from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder
 
-Penalty = Callable[[Tensor], tuple[Tensor, Tensor]]
-r"""Of the latents times their decoder norms, :math:`g`: :math:`\sum_{rows} \phi(g)` and :math:`\phi'(g)`."""
+
+class Penalty(NamedTuple):
+    r""":math:`\phi` and its derivative, of latents times their decoder norms; both may overwrite them."""
+
+    value: Callable[[Tensor], Tensor]
+    slope: Callable[[Tensor], Tensor]
 
 
 def relu_loss(
@@ -33,11 +39,7 @@ def relu_loss(
 
 
 class _ReLULoss(torch.autograd.Function):
-    """Its (batch, d_sae) tensors are the latents and their gradient.
-
-    Autograd would add one such temporary for the penalty's gradient and one for the ReLU mask: on a CPU
-    these passes over memory cost as much as a product.
-    """
+    """Its (batch, d_sae) tensors are the latents and, on the way back, their gradient."""
 
     @staticmethod
     def forward(
@@ -50,14 +52,14 @@ class _ReLULoss(torch.autograd.Function):
         coefficient: float,
         penalty: Penalty | None,
     ) -> tuple[Tensor, ...]:
-        latents = torch.addmm(b_enc, x, W_enc).relu_()
-        x_hat = torch.addmm(b_dec, latents, W_dec)
+        latents = product(x, W_enc, b_enc).relu_()
+        x_hat = product(latents, W_dec, b_dec)
         residual = x_hat - x
-        mse = residual.flatten().dot(residual.flatten()) / len(x)
+        mse = mean_square(residual)
         fired = latents.sum(0, dtype=W_dec.dtype)
         norms = W_dec.norm(dim=1)
-        per_latent = penalty(latents * norms)[0] if penalty else fired * norms
-        value = per_latent.sum(dtype=W_dec.dtype) / len(x)
+        value = _sum_penalty(penalty, latents, norms) if penalty else fired.dot(norms)
+        value = value / len(x)
         ctx.save_for_backward(x, W_enc, W_dec, latents, residual, fired, norms)
         ctx.coefficient, ctx.penalty = coefficient, penalty
         ctx.mark_non_differentiable(mse, value, x_hat, latents, fired)
@@ -72,16 +74,39 @@ class _ReLULoss(torch.autograd.Function):
         grad_x_hat = residual * (2 / len(x) * grad_loss)
         strength = ctx.coefficient / len(x) * grad_loss
         grad_b_dec, grad_x_hat = grad_x_hat.sum(0), grad_x_hat.to(low)
-        if ctx.penalty:
-            slope = ctx.penalty(latents * norms)[1].to(low)
-            of_norms = torch.linalg.vecdot(slope, latents, dim=0).to(norms)
-            grad_pre = slope.mul_((strength * norms).to(low)).addmm_(grad_x_hat, W_dec.T.to(low))
-        else:
-            of_norms = fired
-            # The broadcast bias of addmm carries the penalty's gradient at no cost.
-            grad_pre = torch.addmm((strength * norms).to(low), grad_x_hat, W_dec.T.to(low))
+        # The broadcast bias of the product carries the identity's gradient at no cost.
+        bias = None if ctx.penalty else (strength * norms).to(low)
+        grad_pre = product(grad_x_hat, W_dec.T.to(low), bias)
+        of_norms = _add_slopes(grad_pre, ctx.penalty, latents, norms, strength) if ctx.penalty else fired
         torch.ops.aten.threshold_backward.grad_input(grad_pre, latents, 0, grad_input=grad_pre)
-        direction = W_dec * (strength * of_norms / norms.clamp_min(torch.finfo(norms.dtype).eps))[:, None]
-        grad_W_dec = torch.addmm(direction.to(low), latents.T, grad_x_hat)
-        grad_x = grad_pre @ W_enc.T.to(low) - grad_x_hat if ctx.needs_input_grad[0] else None
-        return grad_x, x.T.to(low) @ grad_pre, grad_pre.sum(0), grad_W_dec, grad_b_dec, None, None
+        grad_W_dec = transposed_product(latents, grad_x_hat).to(W_dec.dtype)
+        add_norm_gradient(grad_W_dec, W_dec, norms, strength * of_norms)
+        grad_x = product(grad_pre, W_enc.T.to(low)) - grad_x_hat if ctx.needs_input_grad[0] else None
+        grad_W_enc = transposed_product(x.to(low), grad_pre)
+        return grad_x, grad_W_enc, grad_pre.sum(0), grad_W_dec, grad_b_dec, None, None
+
+
+def _sum_penalty(penalty: Penalty, latents: Tensor, norms: Tensor) -> Tensor:
+    return sum(penalty.value(block * norms).sum() for (block,) in row_blocks(latents))
+
+
+def _add_slopes(
+    grad_pre: Tensor, penalty: Penalty, latents: Tensor, norms: Tensor, strength: Tensor
+) -> Tensor:
+    """Add the penalty's gradient to that of the latents; the sum of slopes times latents comes back."""
+    of_norms, scale = torch.zeros_like(norms), strength * norms
+    for block, grad in row_blocks(latents, grad_pre):
+        slope = penalty.slope(block * norms)
+        of_norms += torch.linalg.vecdot(slope, block.to(slope), dim=0)
+        grad += slope.mul_(scale)
+    return of_norms
+
+
+def mean_square(residual: Tensor) -> Tensor:
+    """Squared error, averaged over the batch."""
+    return residual.flatten().dot(residual.flatten()) / len(residual)
+
+
+def add_norm_gradient(grad_W_dec: Tensor, W_dec: Tensor, norms: Tensor, grad_norms: Tensor) -> None:
+    """Let the gradient of the decoder rows' norms flow on to the rows; that of a row of zeros is 0."""
+    grad_W_dec.addcmul_(W_dec, (grad_norms / norms.clamp_min(torch.finfo(norms.dtype).eps))[:, None])

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from saesim_pl.saes.dense_loss import relu_loss
+from saesim_pl.saes.dense_loss import Penalty, relu_loss
 from saesim_pl.saes.output import SAEOutput
 from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder, check_not_negative
 
@@ -65,16 +65,18 @@ class PAnnealSAE(SparseAutoencoder):
         """Squared error plus penalty; ``terms`` are ``mse`` (summed over ``d_in``) and ``lp``."""
         p = self.p
 
-        def power(scaled: Tensor) -> tuple[Tensor, Tensor]:
-            scaled = scaled.add_(_OFFSET)
-            value = scaled.pow(p)
-            return value.sum(0) - len(scaled) * _OFFSET**p, value.div_(scaled).mul_(p)
+        def value(scaled: Tensor) -> Tensor:
+            return scaled.add_(_OFFSET).pow_(p).sub_(_OFFSET**p)
 
+        def slope(scaled: Tensor) -> Tensor:
+            return scaled.add_(_OFFSET).pow_(p - 1).mul_(p)
+
+        penalty = Penalty(value, slope)
         if not self.keep_size:
-            return relu_loss(self, x, self.l1_coefficient, power, "lp")
+            return relu_loss(self, x, self.l1_coefficient, penalty, "lp")
         if self.training:
             self._follow_p()
-        output = relu_loss(self, x, self.l1_coefficient * self.factor, power, "lp")
+        output = relu_loss(self, x, self.l1_coefficient * self.factor, penalty, "lp")
         if self.training:
             self._remember(output.latents[:_ROWS_OF_BATCH])
         return output

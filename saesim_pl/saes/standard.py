@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from saesim_pl.saes.dense_loss import relu_loss
+from saesim_pl.saes.dense_loss import Penalty, relu_loss
 from saesim_pl.saes.output import SAEOutput
 from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder, check_not_negative
 
@@ -49,10 +49,12 @@ class StandardSAE(SparseAutoencoder):
 
     def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
         """Squared error plus penalty; ``terms`` are ``mse`` (summed over ``d_in``) and ``l1`` or ``tanh``."""
-        phi = _tanh if self.penalty == "tanh" else None
+        phi = _TANH if self.penalty == "tanh" else None
         return relu_loss(self, x, self.l1_coefficient, phi, self.penalty)
 
 
-def _tanh(scaled: Tensor) -> tuple[Tensor, Tensor]:
-    value = scaled.tanh_()
-    return value.sum(0), value.square().neg_().add_(1)
+def _tanh_slope(scaled: Tensor) -> Tensor:
+    return scaled.tanh_().square_().neg_().add_(1)
+
+
+_TANH = Penalty(Tensor.tanh_, _tanh_slope)
