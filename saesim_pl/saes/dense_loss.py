@@ -58,7 +58,7 @@ class _ReLULoss(torch.autograd.Function):
         mse = mean_square(residual)
         fired = latents.sum(0, dtype=W_dec.dtype)
         norms = W_dec.norm(dim=1)
-        value = _sum_penalty(penalty, latents, norms) if penalty else fired.dot(norms)
+        value = sum_penalty(penalty, latents, norms) if penalty else fired.dot(norms)
         value = value / len(x)
         ctx.save_for_backward(x, W_enc, W_dec, latents, residual, fired, norms)
         ctx.coefficient, ctx.penalty = coefficient, penalty
@@ -77,7 +77,7 @@ class _ReLULoss(torch.autograd.Function):
         # The broadcast bias of the product carries the identity's gradient at no cost.
         bias = None if ctx.penalty else (strength * norms).to(low)
         grad_pre = product(grad_x_hat, W_dec.T.to(low), bias)
-        of_norms = _add_slopes(grad_pre, ctx.penalty, latents, norms, strength) if ctx.penalty else fired
+        of_norms = add_slopes(grad_pre, ctx.penalty, latents, norms, strength) if ctx.penalty else fired
         torch.ops.aten.threshold_backward.grad_input(grad_pre, latents, 0, grad_input=grad_pre)
         grad_W_dec = transposed_product(latents, grad_x_hat).to(W_dec.dtype)
         add_norm_gradient(grad_W_dec, W_dec, norms, strength * of_norms)
@@ -86,11 +86,19 @@ class _ReLULoss(torch.autograd.Function):
         return grad_x, grad_W_enc, grad_pre.sum(0), grad_W_dec, grad_b_dec, None, None
 
 
-def _sum_penalty(penalty: Penalty, latents: Tensor, norms: Tensor) -> Tensor:
+def _tanh_slope(scaled: Tensor) -> Tensor:
+    return scaled.tanh_().square_().neg_().add_(1)
+
+
+TANH = Penalty(Tensor.tanh_, _tanh_slope)
+
+
+def sum_penalty(penalty: Penalty, latents: Tensor, norms: Tensor) -> Tensor:
+    """The penalty of all latents."""
     return sum(penalty.value(block * norms).sum() for (block,) in row_blocks(latents))
 
 
-def _add_slopes(
+def add_slopes(
     grad_pre: Tensor, penalty: Penalty, latents: Tensor, norms: Tensor, strength: Tensor
 ) -> Tensor:
     """Add the penalty's gradient to that of the latents; the sum of slopes times latents comes back."""

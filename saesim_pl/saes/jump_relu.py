@@ -7,7 +7,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from saesim_pl.saes.dense_loss import TANH, add_norm_gradient, add_slopes, mean_square, sum_penalty
 from saesim_pl.saes.output import SAEOutput
+from saesim_pl.saes.product import product, transposed_product
+from saesim_pl.saes.row_blocks import row_blocks
 from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder, check_not_negative
 
 PenaltyName = Literal["l0", "tanh"]
@@ -75,7 +78,10 @@ class JumpReLUSAE(SparseAutoencoder):
 
 
 class _JumpReLULoss(torch.autograd.Function):
-    """Straight-through gradients in five products; keeps the values before activation and the latents."""
+    """Straight-through gradients in five products.
+
+    It keeps the latents and which values were near their threshold, which takes a quarter of that.
+    """
 
     @staticmethod
     def forward(
@@ -90,15 +96,17 @@ class _JumpReLULoss(torch.autograd.Function):
         bandwidth: float,
         penalty: PenaltyName,
     ) -> tuple[Tensor, ...]:
-        pre, threshold = torch.addmm(b_enc, x, W_enc), log_threshold.exp()
-        latents = torch.where(pre > threshold, pre, 0)
-        x_hat = torch.addmm(b_dec, latents, W_dec)
+        latents, threshold = product(x, W_enc, b_enc), log_threshold.exp()
+        near = torch.empty_like(latents, dtype=torch.bool)
+        for block, is_near in row_blocks(latents, near):
+            torch.lt((block - threshold).abs_(), bandwidth / 2, out=is_near)
+            block.masked_fill_(block <= threshold, 0)
+        x_hat = product(latents, W_dec, b_dec)
         residual = x_hat - x
-        mse = residual.flatten().dot(residual.flatten()) / len(x)
-        norms = W_dec.norm(dim=1)
-        counted = latents.count_nonzero() if penalty == "l0" else (latents * norms).tanh_().sum()
+        mse, norms = mean_square(residual), W_dec.norm(dim=1)
+        counted = latents.count_nonzero() if penalty == "l0" else sum_penalty(TANH, latents, norms)
         value = counted.to(mse) / len(x)
-        ctx.save_for_backward(x, W_enc, W_dec, pre, latents, residual, threshold, norms)
+        ctx.save_for_backward(x, W_enc, W_dec, near, latents, residual, threshold, norms)
         ctx.coefficient, ctx.bandwidth, ctx.penalty = coefficient, bandwidth, penalty
         ctx.mark_non_differentiable(mse, value, x_hat, latents)
         return mse + coefficient * value, mse, value, x_hat, latents
@@ -106,26 +114,29 @@ class _JumpReLULoss(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_loss: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        x, W_enc, W_dec, pre, latents, residual, threshold, norms = ctx.saved_tensors
+        x, W_enc, W_dec, near, latents, residual, threshold, norms = ctx.saved_tensors
         low = latents.dtype  # under autocast the products run in it, as they did on the way forward
         grad_x_hat = residual * (2 / len(x) * grad_loss)
         strength = ctx.coefficient / len(x) * grad_loss
         grad_b_dec, grad_x_hat = grad_x_hat.sum(0), grad_x_hat.to(low)
-        grad_latents, of_norms = grad_x_hat @ W_dec.T.to(low), None
+        grad_W_dec = transposed_product(latents, grad_x_hat).to(W_dec.dtype)
+        grad_pre = product(grad_x_hat, W_dec.T.to(low))
         if ctx.penalty == "tanh":
-            slope = (latents * norms).tanh_().square_().neg_().add_(1).to(low)
-            of_norms = torch.linalg.vecdot(slope, latents, dim=0).to(norms) * strength
-            grad_latents += slope.mul_((strength * norms).to(low))
-        # A threshold that rises by dt switches off what lies within it: f falls by t, the count by 1.
-        near = ((pre - threshold).abs_() < ctx.bandwidth / 2).to(low)
-        lost = torch.linalg.vecdot(near, grad_latents, dim=0).to(threshold) * threshold
-        if ctx.penalty == "l0":
-            lost += strength * near.sum(0, dtype=threshold.dtype)
+            of_norms = add_slopes(grad_pre, TANH, latents, norms, strength)
+            add_norm_gradient(grad_W_dec, W_dec, norms, strength * of_norms)
+        lost = _lost_at_threshold(near, grad_pre, threshold, strength if ctx.penalty == "l0" else None)
         grad_log_threshold = -lost / ctx.bandwidth * threshold
-        grad_pre = grad_latents.mul_(latents > 0)
-        grad_W_dec = latents.T @ grad_x_hat
-        if of_norms is not None:
-            grad_W_dec += W_dec * (of_norms / norms.clamp_min(torch.finfo(norms.dtype).eps))[:, None]
-        grad_x = grad_pre @ W_enc.T.to(low) - grad_x_hat if ctx.needs_input_grad[0] else None
-        grads = grad_x, x.T.to(low) @ grad_pre, grad_pre.sum(0), grad_W_dec, grad_b_dec
-        return *grads, grad_log_threshold, None, None, None
+        torch.ops.aten.threshold_backward.grad_input(grad_pre, latents, 0, grad_input=grad_pre)
+        grad_x = product(grad_pre, W_enc.T.to(low)) - grad_x_hat if ctx.needs_input_grad[0] else None
+        grad_W_enc = transposed_product(x.to(low), grad_pre)
+        grads = grad_x, grad_W_enc, grad_pre.sum(0), grad_W_dec, grad_b_dec, grad_log_threshold
+        return *grads, None, None, None
+
+
+def _lost_at_threshold(near: Tensor, grad: Tensor, threshold: Tensor, strength: Tensor | None) -> Tensor:
+    """A threshold that rises by dt switches off what lies within it: a latent falls by t, the count by 1."""
+    lost = torch.zeros_like(threshold)
+    for is_near, block in row_blocks(near, grad):
+        per_entry = block * threshold if strength is None else torch.addcmul(strength, block, threshold)
+        lost += per_entry.masked_fill_(~is_near, 0).sum(0)
+    return lost

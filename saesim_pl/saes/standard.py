@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from saesim_pl.saes.dense_loss import Penalty, relu_loss
+from saesim_pl.saes.dense_loss import TANH, relu_loss
 from saesim_pl.saes.output import SAEOutput
 from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder, check_not_negative
 
@@ -49,12 +49,5 @@ class StandardSAE(SparseAutoencoder):
 
     def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
         """Squared error plus penalty; ``terms`` are ``mse`` (summed over ``d_in``) and ``l1`` or ``tanh``."""
-        phi = _TANH if self.penalty == "tanh" else None
+        phi = TANH if self.penalty == "tanh" else None
         return relu_loss(self, x, self.l1_coefficient, phi, self.penalty)
-
-
-def _tanh_slope(scaled: Tensor) -> Tensor:
-    return scaled.tanh_().square_().neg_().add_(1)
-
-
-_TANH = Penalty(Tensor.tanh_, _tanh_slope)
