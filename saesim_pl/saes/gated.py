@@ -1,10 +1,16 @@
 """Autoencoder that decides separately whether a latent fires and how strongly."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
+from saesim_pl.saes.dense_loss import add_norm_gradient, mean_square
 from saesim_pl.saes.output import SAEOutput
+from saesim_pl.saes.product import product, transposed_product
+from saesim_pl.saes.row_blocks import row_blocks
 from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder, check_not_negative
 
 
@@ -50,17 +56,96 @@ class GatedSAE(SparseAutoencoder):
 
     def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
         """Squared error, penalty and the gate's error; ``terms`` are ``mse``, ``l1`` and ``gate_mse``."""
-        gate, latents = self._gate_and_latents(x)
-        x_hat = self.decode(latents)
-        mse = (x_hat - x).square().sum() / len(x)
-        l1 = gate.sum(0) @ self.W_dec.norm(dim=1) / len(x)
-        of_gate = torch.addmm(self.b_dec.detach(), gate, self.W_dec.detach())
-        gate_mse = (of_gate - x).square().sum() / len(x)
-        terms = {"mse": mse.detach(), "l1": l1.detach(), "gate_mse": gate_mse.detach()}
-        loss = mse + self.l1_coefficient * l1 + gate_mse
-        return SAEOutput(x_hat.detach(), loss, terms, latents.detach().sum(0), latents.detach)
+        weights = self.W_enc, self.b_enc, self.b_mag, self.r_mag, self.W_dec, self.b_dec
+        loss, mse, l1, gate_mse, x_hat, latents = _GatedLoss.apply(x, *weights, self.l1_coefficient)
+        terms = {"mse": mse, "l1": l1, "gate_mse": gate_mse}
+        return SAEOutput(x_hat, loss, terms, latents.sum(0), lambda: latents)
 
     def _gate_and_latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
         product = x @ self.W_enc
         gate = (product + self.b_enc).relu()
         return gate, (product * self.r_mag.exp() + self.b_mag).relu() * (gate > 0)
+
+
+class _GatedLoss(torch.autograd.Function):
+    """Seven products, the encoder's serving gate and magnitude alike.
+
+    It keeps the latents and which gates were open; the value of a gate matters on the way forward only.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        W_enc: Tensor,
+        b_enc: Tensor,
+        b_mag: Tensor,
+        r_mag: Tensor,
+        W_dec: Tensor,
+        b_dec: Tensor,
+        coefficient: float,
+    ) -> tuple[Tensor, ...]:
+        gate, scale = product(x, W_enc), r_mag.exp()
+        latents, is_open = torch.empty_like(gate), torch.empty_like(gate, dtype=torch.bool)
+        for pre, latent, opened in row_blocks(gate, latents, is_open):
+            latent.copy_(torch.addcmul(b_mag, pre, scale).relu_())
+            torch.gt(pre.add_(b_enc).relu_(), 0, out=opened)
+            latent.mul_(opened)
+        x_hat, norms = product(latents, W_dec, b_dec), W_dec.norm(dim=1)
+        residual, gate_residual = x_hat - x, product(gate, W_dec, b_dec) - x
+        mse, gate_mse = mean_square(residual), mean_square(gate_residual)
+        gates = gate.sum(0, dtype=W_dec.dtype)
+        l1 = gates.dot(norms) / len(x)
+        ctx.save_for_backward(
+            x, W_enc, W_dec, b_mag, scale, latents, is_open, residual, gate_residual, gates, norms
+        )
+        ctx.coefficient = coefficient
+        ctx.mark_non_differentiable(mse, l1, gate_mse, x_hat, latents)
+        return mse + coefficient * l1 + gate_mse, mse, l1, gate_mse, x_hat, latents
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_loss: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        x, W_enc, W_dec, b_mag, scale, latents, is_open, residual, gate_residual, gates, norms = (
+            ctx.saved_tensors
+        )
+        low = latents.dtype  # under autocast the products run in it, as they did on the way forward
+        factor, strength = 2 / len(x) * grad_loss, ctx.coefficient / len(x) * grad_loss
+        grad_x_hat, grad_gate_x_hat = residual * factor, (gate_residual * factor).to(low)
+        grad_b_dec, grad_x_hat = grad_x_hat.sum(0), grad_x_hat.to(low)
+        grad_W_dec = transposed_product(latents, grad_x_hat).to(W_dec.dtype)
+        add_norm_gradient(grad_W_dec, W_dec, norms, strength * gates)
+        grad_pre = product(grad_x_hat, W_dec.T.to(low))
+        torch.ops.aten.threshold_backward.grad_input(grad_pre, latents, 0, grad_input=grad_pre)
+        grad_b_mag = grad_pre.sum(0, dtype=W_dec.dtype)
+        # Where a latent fires, what the scale multiplies is the latent less its bias.
+        grad_r_mag = _column_products(grad_pre, latents).to(b_mag) - b_mag * grad_b_mag
+        grad_b_enc = _add_gate_gradient(
+            grad_pre.mul_(scale.to(low)),
+            grad_gate_x_hat,
+            W_dec.T.to(low),
+            (strength * norms).to(low),
+            is_open,
+        )
+        grad_x = None
+        if ctx.needs_input_grad[0]:
+            grad_x = product(grad_pre, W_enc.T.to(low)) - grad_x_hat - grad_gate_x_hat
+        grad_W_enc = transposed_product(x.to(low), grad_pre)
+        return grad_x, grad_W_enc, grad_b_enc, grad_b_mag, grad_r_mag, grad_W_dec, grad_b_dec, None
+
+
+def _column_products(a: Tensor, b: Tensor) -> Tensor:
+    return sum(torch.linalg.vecdot(*blocks, dim=0) for blocks in row_blocks(a, b))
+
+
+def _add_gate_gradient(
+    grad_pre: Tensor, grad_x_hat: Tensor, W_dec_T: Tensor, penalty: Tensor, is_open: Tensor
+) -> Tensor:
+    """Add the open gates' gradient, by parts of the batch that a product is still fast for; its sum."""
+    total = torch.zeros_like(penalty)
+    rows = max(1, -(-len(grad_pre) // 8))
+    for grad, error, opened in zip(*(t.split(rows) for t in (grad_pre, grad_x_hat, is_open)), strict=True):
+        of_gate = product(error, W_dec_T, penalty).mul_(opened)
+        total += of_gate.sum(0)
+        grad += of_gate
+    return total
