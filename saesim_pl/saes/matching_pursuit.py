@@ -1,11 +1,17 @@
 """Autoencoder that finds its latents one after the other."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
+from saesim_pl.saes.dense_loss import mean_square
 from saesim_pl.saes.k_sparse import KSparseAutoencoder
 from saesim_pl.saes.output import SAEOutput
+from saesim_pl.saes.product import product
+from saesim_pl.saes.sparse_loss import add_rows
 
 
 class MatchingPursuitSAE(KSparseAutoencoder):
@@ -57,34 +63,60 @@ class MatchingPursuitSAE(KSparseAutoencoder):
 
     def encode(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_sae"]:
         """Latents of ``x``, at least 0, at most ``k`` of a row above."""
-        chosen, values, _ = self._pursue(x)
+        _, chosen, values = _pursue(x, self.W_dec, self.b_dec, self.k)
         return x.new_zeros(len(x), self.d_sae).scatter_add(1, chosen, values)
 
     def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
         """Squared norm of the last residual; ``terms`` is ``mse`` (summed over ``d_in``)."""
-        chosen, values, residual = self._pursue(x)
-        mse = residual.square().sum() / len(x)
-        values = values.detach()
+        loss, residual, chosen, values = _PursuitLoss.apply(x, self.W_dec, self.b_dec, self.k)
         fired = values.new_zeros(self.d_sae).index_add_(0, chosen.flatten(), values.flatten())
 
         def latents() -> Tensor:
             return values.new_zeros(len(x), self.d_sae).scatter_add_(1, chosen, values)
 
-        return SAEOutput((x - residual).detach(), mse, {"mse": mse.detach()}, fired, latents)
+        return SAEOutput(x - residual, loss, {"mse": loss.detach()}, fired, latents)
 
-    def _pursue(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        residual, chosen, values = x - self.b_dec, [], []
-        squares = _squares(self.W_dec)
-        unit = (self.W_dec / squares.sqrt()[:, None]).detach().T
-        for _ in range(self.k):
-            # Which row is taken has no derivative; how much of it has.
-            best = (residual.detach() @ unit).argmax(1)
-            row = self.W_dec[best]
-            value = ((residual * row).sum(1) / squares[best]).relu()
-            residual = residual - value[:, None] * row
-            chosen.append(best)
-            values.append(value)
-        return torch.stack(chosen, 1), torch.stack(values, 1), residual
+
+class _PursuitLoss(torch.autograd.Function):
+    """Keeps what each step chose, and the last residual alone: going back, a step's is that plus its part."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, W_dec: Tensor, b_dec: Tensor, k: int) -> tuple[Tensor, ...]:
+        residual, chosen, values = _pursue(x, W_dec, b_dec, k)
+        ctx.save_for_backward(residual, W_dec, chosen, values)
+        ctx.mark_non_differentiable(residual, chosen, values)
+        return mean_square(residual), residual, chosen, values
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_loss: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        residual, W_dec, chosen, values = ctx.saved_tensors
+        grad, grad_W_dec = residual * (2 / len(residual) * grad_loss), torch.zeros_like(W_dec)
+        squares = _squares(W_dec)
+        for latent, value in zip(chosen.T.flip(0), values.T.flip(0), strict=True):
+            row, value = W_dec[latent], value[:, None]
+            # A row that explained nothing has no gradient: its value stays 0.
+            pull = -(grad * row).sum(1, keepdim=True) / squares[latent][:, None] * (value > 0)
+            of_row = torch.addcmul(pull * (residual - value * row), value, grad, value=-1)
+            add_rows(grad_W_dec, latent, of_row)
+            residual, grad = torch.addcmul(residual, value, row), torch.addcmul(grad, pull, row)
+        return grad, grad_W_dec, -grad.sum(0), None
+
+
+def _pursue(x: Tensor, W_dec: Tensor, b_dec: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The last residual, and the latents chosen and their values at each of the steps."""
+    residual, chosen, values = x - b_dec, [], []
+    squares = _squares(W_dec)
+    unit = (W_dec / squares.sqrt()[:, None]).detach().T
+    for _ in range(k):
+        # Which row is taken has no derivative; how much of it has.
+        best = product(residual.detach(), unit).argmax(1)
+        row = W_dec[best]
+        value = ((residual * row).sum(1) / squares[best]).relu_()
+        residual = torch.addcmul(residual, value[:, None], row, value=-1)
+        chosen.append(best)
+        values.append(value)
+    return residual, torch.stack(chosen, 1), torch.stack(values, 1)
 
 
 def _squares(W_dec: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import embedding_bag
 
 from saesim_pl.saes.output import SAEOutput
+from saesim_pl.saes.product import product
 from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder
 
 Select = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
@@ -56,7 +57,7 @@ class _SparseLoss(torch.autograd.Function):
         select: Select,
         prefixes: tuple[int, ...],
     ) -> tuple[Tensor, ...]:
-        row, latent, value = select(torch.addmm(b_enc, x, W_enc))
+        row, latent, value = select(product(x, W_enc, b_enc))
         value, bag, n_prefixes = value.to(W_dec.dtype).relu_(), row, len(prefixes)
         if n_prefixes > 1:
             ends = torch.tensor(prefixes, device=x.device)
@@ -97,6 +98,12 @@ def _sum_bags(index: Tensor, table: Tensor, bag: Tensor, n_bags: int, weight: Te
     """Row b is the sum of ``weight * table[index]`` over the entries whose ``bag``, ascending, is b."""
     offsets = torch.searchsorted(bag, torch.arange(n_bags, device=bag.device))
     return embedding_bag(index, table, offsets, mode="sum", per_sample_weights=weight)
+
+
+def add_rows(total: Tensor, index: Tensor, rows: Tensor) -> None:
+    """Add each of ``rows`` to the row of ``total`` that ``index`` says, all threads at once."""
+    bag, order = index.sort()
+    total += _sum_bags(order, rows, bag, len(total), torch.ones_like(rows[:, 0]))
 
 
 def _dot_rows(left: Tensor, left_index: Tensor, right: Tensor, right_index: Tensor) -> Tensor:
