@@ -6,6 +6,8 @@ from torch import Tensor
 _ONEDNN = (
     getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
 )
+# Rows of a batch multiplied at a time where it is summed over: fewer cost more additions.
+_PART = 1024
 
 
 def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -25,11 +27,6 @@ def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
     return a @ b if bias is None else torch.addmm(bias, a, b)
 
 
-def _suits_onednn(a: Tensor, b: Tensor) -> bool:
-    plain = a.device.type == "cpu" and a.dtype == b.dtype == torch.float32 and a.numel() and b.numel()
-    return bool(plain) and not (torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling())
-
-
 def transposed_product(a: Tensor, b: Tensor) -> Tensor:
     """``a.T @ b``; see :func:`product`.
 
@@ -39,5 +36,16 @@ def transposed_product(a: Tensor, b: Tensor) -> Tensor:
     """
     if not (_ONEDNN and _suits_onednn(a, b)):
         return a.T @ b
-    # The kernel reads its right side fastest: let the wider matrix be that.
-    return product(a.T, b) if a.shape[1] <= b.shape[1] else product(b.T, a).T.contiguous()
+    # The kernel copies both sides, transposed: the batch comes by parts, the wider matrix on the right.
+    if a.shape[1] > b.shape[1]:
+        return transposed_product(b, a).T.contiguous()
+    (first, right), *parts = zip(a.split(_PART), b.split(_PART), strict=True)
+    total = product(first.T, right)
+    for left, right in parts:
+        total = _ONEDNN.binary(left.T, total, right.T, None, "add")
+    return total
+
+
+def _suits_onednn(a: Tensor, b: Tensor) -> bool:
+    plain = a.device.type == "cpu" and a.dtype == b.dtype == torch.float32 and a.numel() and b.numel()
+    return bool(plain) and not (torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling())

@@ -5,7 +5,7 @@ import torch
 
 from saesim_pl.saes.product import product, transposed_product
 
-SHAPES = [(1, 1, 1), (1, 5, 7), (3, 1, 4), (300, 5, 9), (64, 100, 33)]
+SHAPES = [(1, 1, 1), (1, 5, 7), (3, 1, 4), (300, 5, 9), (64, 100, 33), (33, 2500, 9)]
 
 
 @pytest.mark.parametrize(("rows", "inner", "columns"), SHAPES)
@@ -21,7 +21,7 @@ def test_products_equal_those_of_pytorch(rows: int, inner: int, columns: int, dt
         (transposed_product(a.T, b), a @ b),
         (transposed_product(b, a.T), (a @ b).T),
     ):
-        tolerance = {"rtol": 2e-2, "atol": 2e-2} if dtype == torch.bfloat16 else {"rtol": 1e-5, "atol": 1e-5}
+        tolerance = {"rtol": 2e-2, "atol": 0.5} if dtype == torch.bfloat16 else {"rtol": 1e-5, "atol": 1e-4}
         torch.testing.assert_close(ours, theirs, **tolerance)
 
 
