@@ -62,12 +62,15 @@ class _ReLULoss(torch.autograd.Function):
         value = value / len(x)
         ctx.save_for_backward(x, W_enc, W_dec, latents, residual, fired, norms)
         ctx.coefficient, ctx.penalty = coefficient, penalty
+        ctx.set_materialize_grads(False)  # zeros for what has no gradient, the latents among it
         ctx.mark_non_differentiable(mse, value, x_hat, latents, fired)
         return mse + coefficient * value, mse, value, x_hat, latents, fired
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_loss: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_loss: Tensor | None, *_: Tensor) -> tuple[Tensor | None, ...]:
+        if grad_loss is None:
+            return (None,) * len(ctx.needs_input_grad)
         x, W_enc, W_dec, latents, residual, fired, norms = ctx.saved_tensors
         # Under autocast the products run in the latents' precision, as they did on the way forward.
         low = latents.dtype

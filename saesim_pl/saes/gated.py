@@ -100,12 +100,15 @@ class _GatedLoss(torch.autograd.Function):
             x, W_enc, W_dec, b_mag, scale, latents, is_open, residual, gate_residual, gates, norms
         )
         ctx.coefficient = coefficient
+        ctx.set_materialize_grads(False)  # zeros for what has no gradient, the latents among it
         ctx.mark_non_differentiable(mse, l1, gate_mse, x_hat, latents)
         return mse + coefficient * l1 + gate_mse, mse, l1, gate_mse, x_hat, latents
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_loss: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_loss: Tensor | None, *_: Tensor) -> tuple[Tensor | None, ...]:
+        if grad_loss is None:
+            return (None,) * len(ctx.needs_input_grad)
         x, W_enc, W_dec, b_mag, scale, latents, is_open, residual, gate_residual, gates, norms = (
             ctx.saved_tensors
         )

@@ -108,12 +108,15 @@ class _JumpReLULoss(torch.autograd.Function):
         value = counted.to(mse) / len(x)
         ctx.save_for_backward(x, W_enc, W_dec, near, latents, residual, threshold, norms)
         ctx.coefficient, ctx.bandwidth, ctx.penalty = coefficient, bandwidth, penalty
+        ctx.set_materialize_grads(False)  # zeros for what has no gradient, the latents among it
         ctx.mark_non_differentiable(mse, value, x_hat, latents)
         return mse + coefficient * value, mse, value, x_hat, latents
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_loss: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_loss: Tensor | None, *_: Tensor) -> tuple[Tensor | None, ...]:
+        if grad_loss is None:
+            return (None,) * len(ctx.needs_input_grad)
         x, W_enc, W_dec, near, latents, residual, threshold, norms = ctx.saved_tensors
         low = latents.dtype  # under autocast the products run in it, as they did on the way forward
         grad_x_hat = residual * (2 / len(x) * grad_loss)

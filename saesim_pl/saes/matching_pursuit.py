@@ -84,12 +84,15 @@ class _PursuitLoss(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, W_dec: Tensor, b_dec: Tensor, k: int) -> tuple[Tensor, ...]:
         residual, chosen, values = _pursue(x, W_dec, b_dec, k)
         ctx.save_for_backward(residual, W_dec, chosen, values)
+        ctx.set_materialize_grads(False)  # zeros for what has no gradient, the latents among it
         ctx.mark_non_differentiable(residual, chosen, values)
         return mean_square(residual), residual, chosen, values
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_loss: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_loss: Tensor | None, *_: Tensor) -> tuple[Tensor | None, ...]:
+        if grad_loss is None:
+            return (None,) * len(ctx.needs_input_grad)
         residual, W_dec, chosen, values = ctx.saved_tensors
         grad, grad_W_dec = residual * (2 / len(residual) * grad_loss), torch.zeros_like(W_dec)
         squares = _squares(W_dec)

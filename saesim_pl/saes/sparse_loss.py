@@ -70,12 +70,15 @@ class _SparseLoss(torch.autograd.Function):
         errors = residual.square().sum((1, 2)) / len(x)
         ctx.save_for_backward(x, W_enc, W_dec, residual, row, latent, value, bag)
         last = x_hat[-1], row, latent, value
+        ctx.set_materialize_grads(False)  # zeros for what has no gradient, the latents among it
         ctx.mark_non_differentiable(*last, mse := errors[-1].clone())
         return errors.mean(), mse, *last
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_loss: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_loss: Tensor | None, *_: Tensor) -> tuple[Tensor | None, ...]:
+        if grad_loss is None:
+            return (None,) * len(ctx.needs_input_grad)
         x, W_enc, W_dec, residual, row, latent, value, bag = ctx.saved_tensors
         grad_x_hat = residual * (2 / residual.shape[0] / len(x) * grad_loss)
         if len(grad_x_hat) > 1:  # what enters a prefix enters all longer ones
