@@ -33,9 +33,22 @@ def relu_loss(
         name: Of the penalty among the terms.
     """
     loss, mse, value, x_hat, latents, fired = _ReLULoss.apply(
-        x, sae.W_enc, sae.b_enc, sae.W_dec, sae.b_dec, coefficient, penalty
+        x, sae.W_enc, sae.b_enc, sae.W_dec, sae.b_dec, Tensor.relu_, coefficient, penalty
     )
     return SAEOutput(x_hat, loss, {"mse": mse, name: value}, fired, lambda: latents)
+
+
+def masked_loss(sae: SparseAutoencoder, x: Tensor, activate: Callable[[Tensor], Tensor]) -> SAEOutput:
+    r""":math:`\|x - \hat x\|_2^2`, averaged over the batch.
+
+    Args:
+        sae: Whose weights are used.
+        x: Activations.
+        activate: Gives the latents: the values before activation, those not kept or not positive made 0.
+    """
+    weights = sae.W_enc, sae.b_enc, sae.W_dec, sae.b_dec
+    loss, mse, _, x_hat, latents, fired = _ReLULoss.apply(x, *weights, activate, 0.0, None)
+    return SAEOutput(x_hat, loss, {"mse": mse}, fired, lambda: latents)
 
 
 class _ReLULoss(torch.autograd.Function):
@@ -49,10 +62,11 @@ class _ReLULoss(torch.autograd.Function):
         b_enc: Tensor,
         W_dec: Tensor,
         b_dec: Tensor,
+        activate: Callable[[Tensor], Tensor],
         coefficient: float,
         penalty: Penalty | None,
     ) -> tuple[Tensor, ...]:
-        latents = product(x, W_enc, b_enc).relu_()
+        latents = activate(product(x, W_enc, b_enc))
         x_hat = product(latents, W_dec, b_dec)
         residual = x_hat - x
         mse = mean_square(residual)
@@ -86,7 +100,7 @@ class _ReLULoss(torch.autograd.Function):
         add_norm_gradient(grad_W_dec, W_dec, norms, strength * of_norms)
         grad_x = product(grad_pre, W_enc.T.to(low)) - grad_x_hat if ctx.needs_input_grad[0] else None
         grad_W_enc = transposed_product(x.to(low), grad_pre)
-        return grad_x, grad_W_enc, grad_pre.sum(0), grad_W_dec, grad_b_dec, None, None
+        return grad_x, grad_W_enc, grad_pre.sum(0), grad_W_dec, grad_b_dec, None, None, None
 
 
 def _tanh_slope(scaled: Tensor) -> Tensor:

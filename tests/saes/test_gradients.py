@@ -16,6 +16,7 @@ from saesim_pl.saes import (
     SparseAutoencoder,
     StandardSAE,
     TopKSAE,
+    sparse_loss,
 )
 
 D_IN, D_SAE, BATCH = 5, 9, 7
@@ -108,6 +109,12 @@ CASES: dict[str, tuple[Callable[[], SparseAutoencoder], Callable]] = {
     "gated": (lambda: GatedSAE(D_IN, D_SAE, 0.3), gated),
     "matching_pursuit": (lambda: MatchingPursuitSAE(D_IN, D_SAE, 3), matching_pursuit),
 }
+
+
+@pytest.fixture(params=[0, 2], ids=["products", "sums"], autouse=True)
+def dense_share(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways in which the SAEs go that keep k latents."""
+    monkeypatch.setattr(sparse_loss, "_DENSE_SHARE", request.param)
 
 
 def random_case(name: str) -> tuple[SparseAutoencoder, Tensor, Callable]:
