@@ -1,4 +1,5 @@
 import csv
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger
 
+from saesim_pl import saes
 from saesim_pl.cohort import SAECohort
 from saesim_pl.data import SyntheticActivations
 from saesim_pl.functional import (
@@ -53,6 +55,23 @@ def test_an_sae_does_not_notice_the_others(tmp_path) -> None:
         assert torch.equal(weight, pair.saes["a"].state_dict()[name])
         assert torch.equal(weight, three.saes["a"].state_dict()[name])
     assert not torch.equal(three.saes["a"].W_dec, three.saes["c"].W_dec)
+
+
+def test_architectures_widths_and_seeds_on_one_stream_train_as_alone(tmp_path) -> None:
+    factories = {
+        name: partial(getattr(saes, name), d_sae=24 + 8 * (i % 2))
+        for i, name in enumerate(saes.__all__)
+        if name.endswith("SAE")
+    } | {"again": partial(StandardSAE, d_sae=24)}
+    reads = dict.fromkeys(factories, "a")
+    together = SAECohort(factories, data().streams, reads, seeds={"again": 5})
+    fit(together, tmp_path, max_epochs=1)
+    for name, make in factories.items():
+        seeds = {name: 5} if name == "again" else None
+        alone = SAECohort({name: make}, data().streams, {name: "a"}, seeds)
+        fit(alone, tmp_path, max_epochs=1)
+        expected = alone.saes[name].state_dict()
+        torch.testing.assert_close(together.saes[name].state_dict(), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_clipping_bounds_each_gradient_by_itself() -> None:
