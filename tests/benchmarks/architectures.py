@@ -2,8 +2,9 @@
 
 python -m tests.benchmarks.architectures [--peers PYTHON] [--sizes D_IN D_SAE BATCH] [--k K] [--steps N]
 
-A step is loss, backward, clipping and fused Adam. The floor is the five matrix products of a dense step.
-Every line is a process of its own, so that its peak is its own. ``--peers`` is a Python that has sae-lens
+A step is loss, backward, clipping and fused Adam. The floor is the five matrix products of a dense step, as
+PyTorch computes them. Every line is a process of its own, so that its peak is its own. The last table takes
+one, two and five SAEs on one stream, in turns in one process. ``--peers`` is a Python that has sae-lens
 and dictionary-learning.
 """
 
@@ -18,6 +19,7 @@ from pathlib import Path
 import torch
 
 from saesim_pl import saes
+from saesim_pl.optimisation import clip_each
 
 ARCHITECTURES = [name for name in saes.__all__ if name.endswith("SAE")]
 WARM_UP = 3
@@ -38,29 +40,45 @@ def measure(name: str, d_in: int, d_sae: int, batch: int, k: int, steps: int) ->
     print(f"{1e3 * statistics.median(times[WARM_UP:]):.3f} {peak:.0f}")
 
 
+def training_step(name: str, batches: list[torch.Tensor], d_sae: int, k: int, n: int = 1):
+    """A step of ``n`` SAEs on the same batch, without Lightning; each is clipped by itself."""
+    make = getattr(saes, name)
+    d_in = batches[0].shape[1]
+    takes_k = issubclass(make, saes.TopKSAE | saes.BatchTopKSAE | saes.MatchingPursuitSAE)
+    cohort = [make(d_in, d_sae, k=k) if takes_k else make(d_in, d_sae) for _ in range(n)]
+    adam = torch.optim.Adam([p for sae in cohort for p in sae.parameters()], lr=1e-3, fused=True)
+
+    def step(i: int) -> None:
+        loss = torch.stack([sae.loss(batches[i % len(batches)]).loss for sae in cohort]).sum()
+        adam.zero_grad()
+        loss.backward()
+        clip_each(cohort, 1.0)
+        adam.step()
+
+    return step
+
+
+def print_cohorts(d_in: int, d_sae: int, batch: int, k: int, steps: int) -> None:
+    """Print what two and five SAEs on one stream cost beside one."""
+    batches = [torch.randn(batch, d_in) for _ in range(8)]
+    for name in ("StandardSAE", "TopKSAE"):
+        runs = {n: training_step(name, batches, d_sae, k, n) for n in (1, 2, 5)}
+        times = {n: [] for n in runs}
+        for i in range(WARM_UP + steps):
+            for n, step in runs.items():
+                start = time.perf_counter()
+                step(i)
+                times[n].append(time.perf_counter() - start)
+        one, *more = (1e3 * statistics.median(times[n][WARM_UP:]) for n in runs)
+        ratios = ", ".join(f"{n}: {ms / one:.2f} x one" for n, ms in zip((2, 5), more, strict=True))
+        print(f"{name:12s} on one stream  1: {one:.1f} ms, {ratios}", flush=True)
+
+
 def floor(d_in: int, d_sae: int, batch: int):
     """Five products of the shapes that a dense step has."""
     x, r = torch.randn(batch, d_in), torch.randn(batch, d_in)
     w, v, a = torch.randn(d_in, d_sae), torch.randn(d_sae, d_in), torch.randn(batch, d_sae)
     return lambda _: (x @ w, a @ v, a.T @ r, r @ v.T, x.T @ a)
-
-
-def training_step(name: str, batches: list[torch.Tensor], d_sae: int, k: int):
-    """A step without Lightning."""
-    make = getattr(saes, name)
-    d_in = batches[0].shape[1]
-    takes_k = issubclass(make, saes.TopKSAE | saes.BatchTopKSAE | saes.MatchingPursuitSAE)
-    sae = make(d_in, d_sae, k=k) if takes_k else make(d_in, d_sae)
-    adam = torch.optim.Adam(sae.parameters(), lr=1e-3, fused=True)
-
-    def step(i: int) -> None:
-        loss = sae.loss(batches[i % len(batches)]).loss
-        adam.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(sae.parameters(), 1.0)
-        adam.step()
-
-    return step
 
 
 def run(command: list[str]) -> tuple[float, float]:
@@ -100,6 +118,7 @@ def main() -> None:
         ms, peak = run(command)
         print(f"{name:32s} {ms:8.1f} ms {ms / base:6.2f} x floor  peak {peak:6.0f} MiB", flush=True)
     print(f"floor before {base:.1f} ms, after {run([*own, 'floor'])[0]:.1f} ms")
+    print_cohorts(*numbers)
 
 
 if __name__ == "__main__":
