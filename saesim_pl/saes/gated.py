@@ -62,9 +62,9 @@ class GatedSAE(SparseAutoencoder):
         return SAEOutput(x_hat, loss, terms, latents.sum(0), lambda: latents)
 
     def _gate_and_latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        product = x @ self.W_enc
-        gate = (product + self.b_enc).relu()
-        return gate, (product * self.r_mag.exp() + self.b_mag).relu() * (gate > 0)
+        projected = x @ self.W_enc
+        gate = (projected + self.b_enc).relu()
+        return gate, (projected * self.r_mag.exp() + self.b_mag).relu() * (gate > 0)
 
 
 class _GatedLoss(torch.autograd.Function):
