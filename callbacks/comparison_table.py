@@ -78,6 +78,7 @@ def _print(trainer: Trainer) -> None:
     if not rows or not trainer.is_global_zero:
         return
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
     table = Table(title=f"Comparison after epoch {rows[0].epoch}")
@@ -90,8 +91,9 @@ def _print(trainer: Trainer) -> None:
             table.add_section()
         scores = (f"{row.value:.4g}", f"{row.chance:.4g}", str(row.n_pairs), str(row.n_unique))
         table.add_row(row.pair, row.subset, row.measure, *scores)
-    # A log file says it is 80 columns wide; cut-off numbers would help nobody there.
-    Console(width=max(Console().width, 100)).print(table)
+    # A log file says it is 80 columns wide; cut-off names and numbers would help nobody.
+    needed = Measurement.get(console := Console(), console.options.update(width=sys.maxsize), table).maximum
+    Console(width=max(console.width, needed)).print(table)
 
 
 def _section(row: ComparisonRow) -> tuple[set[str], str]:

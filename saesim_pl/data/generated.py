@@ -12,7 +12,7 @@ from saesim_pl.data.normalization import NormalizationMode
 from saesim_pl.truth.firing_sampler import FiringSampler
 from saesim_pl.truth.firings import Firings
 
-# Rows drawn from one generator state: a rank that trains on part of a batch draws no other part of it.
+# Rows drawn from one generator state at most: a rank that trains on part of a batch draws little else of it.
 CHUNK = 1024
 # First words of the seeds, so that no two kinds of draw share a generator state.
 _SALT = {"train": 0, "validate": 1}
@@ -59,6 +59,7 @@ class GeneratedActivations(ActivationDataModule):
             raise ValueError(f"noise_std must not be negative, got {noise_std}")
         self._tables, self._samplers, self._biases = tables, samplers, biases
         self.noise_std, self.seed = noise_std, seed
+        self._chunk = min(CHUNK, batch_size)
         self._samples = {"train": samples_per_epoch, "validate": validation_samples}
 
     @property
@@ -83,8 +84,9 @@ class GeneratedActivations(ActivationDataModule):
 
     def firings(self, stage: Stage, epoch: int, index: int, rows: slice) -> dict[str, Firings]:
         """What fired in these rows, by id: drawn in chunks that each have their own seed."""
-        chunks = [self._draw(stage, epoch, index, chunk) for chunk in _chunks(rows)]
-        inside = slice(rows.start % CHUNK, rows.start % CHUNK + rows.stop - rows.start)
+        chunks = [self._draw(stage, epoch, index, chunk) for chunk in self._chunks(rows)]
+        first = rows.start % self._chunk
+        inside = slice(first, first + rows.stop - rows.start)
         return {
             name: Firings.concatenate(firings).samples(inside)
             for name, *firings in zip(self._tables, *chunks, strict=True)
@@ -93,21 +95,20 @@ class GeneratedActivations(ActivationDataModule):
     def _draw(self, stage: Stage, epoch: int, index: int, chunk: int) -> list[Firings]:
         key = (self.seed, _SALT[stage], epoch, index, chunk)
         draws = [
-            sampler.draw(CHUNK, np.random.default_rng((*key, draw)))
+            sampler.draw(self._chunk, np.random.default_rng((*key, draw)))
             for draw, sampler in enumerate(self._samplers)
         ]
         return [firings for draw in draws for firings in draw]
 
     def _noise(self, key: tuple[int, ...], rows: slice, d_in: int) -> Float[Tensor, "n d_in"]:
         chunks = []
-        for chunk in _chunks(rows):
+        for chunk in self._chunks(rows):
             # One word more than the key of what fires: never the same state.
             seed = np.random.SeedSequence((self.seed, *key, chunk, 0)).generate_state(1, np.uint64)[0]
             generator = torch.Generator().manual_seed(int(seed >> np.uint64(1)))
-            chunks.append(torch.randn(CHUNK, d_in, generator=generator))
-        first = rows.start % CHUNK
+            chunks.append(torch.randn(self._chunk, d_in, generator=generator))
+        first = rows.start % self._chunk
         return self.noise_std * torch.cat(chunks)[first : first + rows.stop - rows.start]
 
-
-def _chunks(rows: slice) -> range:
-    return range(rows.start // CHUNK, math.ceil(rows.stop / CHUNK))
+    def _chunks(self, rows: slice) -> range:
+        return range(rows.start // self._chunk, math.ceil(rows.stop / self._chunk))

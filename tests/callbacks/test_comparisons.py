@@ -346,3 +346,12 @@ def test_a_fit_leaves_its_truth_in_the_runs_folder(tmp_path) -> None:
         for field in ("directions", "ids", "parents", "frequencies"):
             assert torch.equal(getattr(saved, field), getattr(truth, field))
         assert not torch.allclose(saved.directions, module.true_features[stream].directions)
+
+
+def test_the_table_cuts_no_name(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    names = [f"an_sae_with_a_name_of_thirty_{i}" for i in range(2)]
+    module = data(stream_names=["x"])
+    cohort = SAECohort({name: lambda d_in: StandardSAE(d_in, 40) for name in names}, module.streams)
+    validate(cohort, module, tmp_path, CompareDictionaries(), ComparisonTable())
+    assert f"{names[0]}~{names[1]} " in capsys.readouterr().out
