@@ -28,7 +28,7 @@ class Hierarchy:
             children would have to fire more often than their parent. ``clipped``: as near to that as goes.
 
     Raises:
-        ValueError: A parent is no feature, or a feature is its own ancestor.
+        ValueError: A feature named is none, or one is its own ancestor.
     """
 
     def __init__(
@@ -39,9 +39,10 @@ class Hierarchy:
         compensate: Compensation = "exact",
     ) -> None:
         self.parents = np.asarray(parents, dtype=np.int64)
-        if len(parents) and not -1 <= self.parents.min() <= self.parents.max() < len(parents):
-            bad = next(p for p in parents if not -1 <= p < len(parents))
-            raise ValueError(f"parents: {bad} is none of the {len(parents)} features")
+        named = {"parents": parents, "exclusive": exclusive if isinstance(exclusive, list) else []}
+        for name, features in named.items():
+            if bad := [i for i in features if not -(name == "parents") <= i < len(parents)]:
+                raise ValueError(f"{name}: {bad[0]} is none of the {len(parents)} features")
         if compensate not in get_args(Compensation):
             raise ValueError(f"compensate must be one of {get_args(Compensation)}, got {compensate!r}")
         self.exclusive, self.scale_children, self.compensate = exclusive, scale_children, compensate

@@ -172,6 +172,8 @@ def test_clipped_compensation_goes_as_near_as_it_can() -> None:
         (lambda: Hierarchy([1, 2, 0]), "hierarchy: feature 0 is its own ancestor"),
         (lambda: Hierarchy([-1, 1]), "hierarchy: feature 1 is its own ancestor"),
         (lambda: Hierarchy([-1, 5]), "parents: 5 is none of the 2 features"),
+        (lambda: Hierarchy([-1, 0], exclusive=[2]), "exclusive: 2 is none of the 2 features"),
+        (lambda: Hierarchy([-1, 0], exclusive=[-1]), "exclusive: -1 is none of the 2 features"),
         (lambda: Hierarchy([-1], compensate="all"), "compensate must be one of .* got 'all'"),
         (lambda: Trees(0, 2), "n_roots must be at least 1, got 0"),
         (lambda: Hierarchy([-1] * 3).forest(np.ones(2)), "given for 3 features, but there are 2"),
