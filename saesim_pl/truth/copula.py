@@ -13,7 +13,8 @@ from saesim_pl.truth.dependence import Dependence, Draw, Sampler, sample_starts
 
 # Cells whose normal variables are held at once: they stay in the cache.
 BLOCK = 2**17
-# What stands for the logarithm of nothing: no normal variable gets there.
+# Level of what never fires, and minus that of what always does: no normal variable gets there. It is
+# finite, as levels are subtracted from each other.
 _NEVER = -1e4
 
 
@@ -76,7 +77,7 @@ class ThresholdSampler(Sampler):
         own: Float[np.ndarray, " n_features"],
     ) -> None:
         # Divided by s, a cell's level is the normal quantile of its probability to fire given e.
-        self.thresholds = np.maximum(ndtri(rates) / own, _NEVER).astype(np.float32)
+        self.thresholds = np.clip(ndtri(rates) / own, _NEVER, -_NEVER).astype(np.float32)
         self.weights = torch.from_numpy((factor / own[:, None]).astype(np.float32))
         drawn = np.where(on_request, _NEVER, self.thresholds)
         self.drawn = np.flatnonzero(drawn.max(0) > _NEVER)
