@@ -58,8 +58,10 @@ class FiringLaw:
         before = np.stack([self.hierarchy.rates_before(forest, own) for forest, own in pairs])
         for _ in range(30):
             sampler = self._sampler(before, forests)
-            after = self._after(sampler, forests, before, _COUNTED if mean_active is None else _COUNTED // 4)
-            error = 1 if mean_active is None else mean_active / after.sum(1, keepdims=True)
+            if mean_active is None:
+                return sampler, self._after(sampler, forests, before, _COUNTED)
+            after = self._after(sampler, forests, before, _COUNTED // 4)
+            error = mean_active / after.sum(1, keepdims=True)
             if np.abs(error - 1).max() < 2e-3:
                 return sampler, self._after(sampler, forests, before, _COUNTED)
             # Thinned at several levels, frequencies rise faster than the rates: half a step, in logarithms.
