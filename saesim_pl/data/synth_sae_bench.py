@@ -1,0 +1,125 @@
+"""Activations of a SynthSAEBench model that somebody saved."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch.nn.functional import normalize
+
+from saesim_pl.data.generated import GeneratedActivations
+from saesim_pl.data.synth_sae_bench_folder import SavedModel, read_model
+from saesim_pl.truth.dependence import Dependence, Independent
+from saesim_pl.truth.firing_law import FiringLaw
+from saesim_pl.truth.hierarchy import Hierarchy
+from saesim_pl.truth.rectified import RectifiedNormalMagnitudes, ThinnedCopula
+from saesim_pl.truth.true_features import TrueFeatures
+
+
+class SynthSAEBenchActivations(GeneratedActivations):
+    """Activations of a saved SynthSAEBench model (Chanin et al., 2026), in one stream ``a``.
+
+    The folder is one that SAELens's ``SyntheticModel.save`` writes. Firing probabilities are those in its
+    weights, before magnitudes below 0 and the hierarchy thin them. ``true_features`` holds how often
+    features fire after that: exactly where they are independent or without a hierarchy, else counted.
+
+    Args:
+        folder: Folder with ``synthetic_model_config.json``, ``synthetic_model.safetensors`` and, where the
+            model has one, ``hierarchy.json``.
+        noise_std: Standard deviation of normal noise in each dimension, which SynthSAEBench has none of.
+        samples_per_epoch: Training samples of one epoch.
+        validation_samples: Validation samples, the same at every validation.
+        batch_size: Samples per optimiser step, over all processes.
+        seed: Decides every batch, and the features' mean magnitudes where the model is saved without a seed.
+        num_workers: Processes that prepare batches ahead; 0 prepares them in the training process.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        ValueError: A file is malformed or asks for what cannot be represented, or a number is out of range.
+    """
+
+    same_space = True
+
+    def __init__(
+        self,
+        folder: str,
+        noise_std: float = 0.0,
+        samples_per_epoch: int = 100_000,
+        validation_samples: int = 10_000,
+        batch_size: int = 1024,
+        seed: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        model = read_model(Path(folder), seed)
+        magnitudes = RectifiedNormalMagnitudes(model.locations, model.deviations)
+        _check_scaling(folder, model)
+        rates = _rates(folder, model, magnitudes)
+        clusters = np.full(len(rates), -1)
+        law = FiringLaw(_dependence(model, magnitudes), model.hierarchy, magnitudes, clusters, seed)
+        sampler, frequencies = law.at(rates[None], None)
+        super().__init__(
+            {"a": model.vectors},
+            [sampler],
+            {"a": model.bias if model.bias.any() else None},
+            noise_std,
+            samples_per_epoch,
+            validation_samples,
+            batch_size,
+            seed,
+            num_workers,
+        )
+        parents = None if model.hierarchy is None else torch.from_numpy(model.hierarchy.parents)
+        self.true_features = {
+            "a": TrueFeatures(
+                normalize(model.vectors),
+                torch.arange(len(rates)),
+                parents=parents,
+                frequencies=torch.from_numpy(frequencies[0]),
+            )
+        }
+
+
+def _dependence(model: SavedModel, magnitudes: RectifiedNormalMagnitudes) -> Dependence:
+    if model.correlation is None:
+        return Independent()
+    return ThinnedCopula(*model.correlation, magnitudes.positive)
+
+
+def _check_scaling(folder: str, model: SavedModel) -> None:
+    if model.hierarchy is None or not model.hierarchy.scale_children:
+        return
+    parents = np.unique(model.hierarchy.parents[model.hierarchy.parents >= 0])
+    if (model.locations[parents] <= 0).any():
+        feature = parents[model.locations[parents].argmin()]
+        raise ValueError(
+            f"{folder}: feature {feature} scales its children by its mean magnitude, "
+            f"which must be positive, got {model.locations[feature]:.3g}"
+        )
+
+
+def _rates(
+    folder: str, model: SavedModel, magnitudes: RectifiedNormalMagnitudes
+) -> Float[np.ndarray, " n_features"]:
+    """How often features fire before the hierarchy thins them; 0 where an ancestor never does.
+
+    Raises:
+        ValueError: No feature ever fires.
+    """
+    rates = model.probabilities * magnitudes.positive
+    if model.correlation is None:
+        # Independent firings come as arrivals, of which certainty would take infinitely many.
+        rates = np.minimum(rates, 1 - 2.0**-24)
+    if model.hierarchy is not None:
+        rates = _reachable(rates, model.hierarchy)
+    if not rates.any():
+        raise ValueError(f"{folder}: no feature ever fires")
+    return rates
+
+
+def _reachable(
+    rates: Float[np.ndarray, " n_features"], hierarchy: Hierarchy
+) -> Float[np.ndarray, " n_features"]:
+    rates = rates.copy()
+    for level in hierarchy.forest(np.ones_like(rates)).levels:
+        rates[level] *= rates[hierarchy.parents[level]] > 0
+    return rates

@@ -1,0 +1,112 @@
+"""Magnitudes that are normal numbers, and features that do not fire where theirs would be negative."""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.special import ndtr, ndtri
+from torch import Tensor
+
+from saesim_pl.truth.copula import ThresholdSampler
+from saesim_pl.truth.dependence import Dependence, Draw, Sampler
+from saesim_pl.truth.magnitudes import Magnitudes
+
+
+class RectifiedNormalMagnitudes(Magnitudes):
+    r"""Positive ones among :math:`\mu_i + \sigma_i \epsilon`, as in SynthSAEBench (Chanin et al., 2026).
+
+    There a magnitude below 0 is set to 0, which is no firing: ``positive`` says how often it is one.
+
+    Args:
+        locations: :math:`\mu` of each feature.
+        deviations: :math:`\sigma` of each feature, not negative.
+    """
+
+    def __init__(
+        self, locations: Float[np.ndarray, " n_features"], deviations: Float[np.ndarray, " n_features"]
+    ) -> None:
+        super().__init__()
+        self.locations, self.deviations = locations.astype(np.float32), deviations.astype(np.float32)
+        self.scales = np.ones_like(self.locations)
+        varies = deviations > 0
+        self.positive = np.where(varies, ndtr(locations / np.where(varies, deviations, 1)), locations > 0)
+
+    @property
+    def unscaled_mean(self) -> Float[np.ndarray, " n_features"]:
+        """Locations: relative to them SynthSAEBench scales children, though the means are above them."""
+        return self.locations
+
+    def unscaled(self, feature: Int[np.ndarray, " n"], rng: np.random.Generator) -> Float[np.ndarray, " n"]:
+        """Positive normal numbers."""
+        drawn = rng.standard_normal(len(feature), dtype=np.float32)
+        drawn *= self.deviations[feature]
+        drawn += self.locations[feature]
+        below = np.flatnonzero(drawn <= 0)
+        drawn[below] = self._positive(feature[below], rng)
+        return drawn
+
+    def _positive(self, feature: Int[np.ndarray, " n"], rng: np.random.Generator) -> Float[np.ndarray, " n"]:
+        # The upper tail is drawn as a lower one, whose quantiles keep their digits however small it is.
+        tail = (1 - rng.random(len(feature))) * self.positive[feature]
+        drawn = self.locations[feature] - self.deviations[feature] * ndtri(tail)
+        return np.maximum(drawn, np.finfo(np.float32).tiny)
+
+
+class ThinnedCopula(Dependence):
+    """Fires where a correlated normal variable exceeds a threshold, save a share that is dropped at random.
+
+    Rates are those that remain, and met exactly.
+
+    Args:
+        factor: F of the variables' ``F e + s epsilon``, whose variances are 1.
+        own: s, positive.
+        share: Of the exceedances of each feature, how many are firings.
+    """
+
+    def __init__(
+        self,
+        factor: Float[np.ndarray, "n_features rank"],
+        own: Float[np.ndarray, " n_features"],
+        share: Float[np.ndarray, " n_features"],
+    ) -> None:
+        self.factor, self.own, self.share = factor, own, share
+
+    def sampler(
+        self,
+        rates: Float[np.ndarray, "n_streams n_features"],
+        clusters: Int[np.ndarray, " n_features"],
+        on_request: Bool[np.ndarray, "n_streams n_features"],
+        rng: np.random.Generator,
+    ) -> Sampler:
+        """Draws correlated firings.
+
+        Raises:
+            ValueError: A rate is above what the share lets through.
+        """
+        if (rates > self.share * (1 + 1e-9)).any():
+            worst = (rates.max(0) - self.share).argmax()
+            raise ValueError(
+                f"feature {worst} is to fire at {rates[:, worst].max():.3g}, "
+                f"but only {self.share[worst]:.3g} of its exceedances are firings"
+            )
+        exceeds = np.minimum(rates / np.where(self.share > 0, self.share, 1), 1)
+        sampler = ThresholdSampler(exceeds, on_request, self.factor, self.own)
+        return sampler if self.share.min() == 1 else _ThinnedSampler(sampler, self.share)
+
+
+class _ThinnedSampler(Sampler):
+    """Streams drop the same firings."""
+
+    def __init__(self, sampler: Sampler, share: Float[np.ndarray, " n_features"]) -> None:
+        self.sampler, self.share = sampler, share.astype(np.float32)
+
+    def draw(self, n_samples: int, rng: np.random.Generator) -> Draw:
+        draw = self.sampler.draw(n_samples, rng)
+        stays = self._stays(draw.cells, rng)
+        return Draw(draw.cells[stays], draw.kept[:, stays], draw.causes)
+
+    def fires(
+        self, cells: Int[np.ndarray, " n"], causes: Float[Tensor, "rank n_samples"], rng: np.random.Generator
+    ) -> Bool[np.ndarray, "n_streams n"]:
+        return self.sampler.fires(cells, causes, rng) & self._stays(cells, rng)
+
+    def _stays(self, cells: Int[np.ndarray, " n"], rng: np.random.Generator) -> Bool[np.ndarray, " n"]:
+        return rng.random(len(cells), dtype=np.float32) < self.share[cells % len(self.share)]
