@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch.nn.functional import normalize
+from torch.nn.functional import normalize as unit_rows
 
 from saesim_pl.data.generated import GeneratedActivations
+from saesim_pl.data.normalization import NormalizationMode
 from saesim_pl.data.synth_sae_bench_folder import SavedModel, read_model
 from saesim_pl.truth.dependence import Dependence, Independent
 from saesim_pl.truth.firing_law import FiringLaw
@@ -32,6 +33,7 @@ class SynthSAEBenchActivations(GeneratedActivations):
         batch_size: Samples per optimiser step, over all processes.
         seed: Decides every batch, and the features' mean magnitudes where the model is saved without a seed.
         num_workers: Processes that prepare batches ahead; 0 prepares them in the training process.
+        normalize: ``none``, ``mean_norm``, ``row_norm`` or ``standardise``; see ``ActivationDataModule``.
 
     Raises:
         FileNotFoundError: A file is missing.
@@ -49,6 +51,7 @@ class SynthSAEBenchActivations(GeneratedActivations):
         batch_size: int = 1024,
         seed: int = 0,
         num_workers: int = 0,
+        normalize: NormalizationMode = "none",
     ) -> None:
         model = read_model(Path(folder), seed)
         magnitudes = RectifiedNormalMagnitudes(model.locations, model.deviations)
@@ -67,11 +70,12 @@ class SynthSAEBenchActivations(GeneratedActivations):
             batch_size,
             seed,
             num_workers,
+            normalize,
         )
         parents = None if model.hierarchy is None else torch.from_numpy(model.hierarchy.parents)
         self.true_features = {
             "a": TrueFeatures(
-                normalize(model.vectors),
+                unit_rows(model.vectors),
                 torch.arange(len(rates)),
                 parents=parents,
                 frequencies=torch.from_numpy(frequencies[0]),

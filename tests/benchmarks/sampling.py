@@ -143,7 +143,7 @@ def share_of_step() -> tuple[float, float]:
             [
                 "fit",
                 "--config=configs/base.yaml",
-                "--config=configs/data/synthetic_single.yaml",
+                "--config=configs/data/uniform.yaml",
                 "--config=configs/saes/standard.yaml",
                 f"--config={config}",
                 "--trainer.max_epochs=2",
