@@ -132,7 +132,7 @@ def _least(
 ) -> Float[np.ndarray, "n_features 256"]:
     """By feature and byte, the least z at which a quantile that begins with the byte can be a firing."""
     quantile = np.arange(256) / 256
-    with np.errstate(divide="ignore", over="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         ratio = np.where(coefficients[:, None] > 0, quantile / coefficients[:, None], np.inf)
         ratio[:, 0] = np.where(coefficients > 0, 0, np.inf)
         root = np.where(ratio < 1, ratio ** (1 / np.maximum(exponents, 1e-9)[:, None]), 1)

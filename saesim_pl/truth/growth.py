@@ -15,8 +15,8 @@ class Growth:
     """
 
     def __init__(self, forests: list[Forest]) -> None:
-        self.parents = np.stack([forest.parents for forest in forests])
-        whose = self.parents.max(0)
+        # A stream that lacks the parent, or the child, has nothing below it: it fires neither.
+        whose = np.max([forest.parents for forest in forests], axis=0)
         self.exclusive = np.any([forest.exclusive for forest in forests], axis=0)
         children = np.flatnonzero(whose >= 0)
         self.children = children[np.argsort(whose[children], kind="stable")]
@@ -47,7 +47,7 @@ class Growth:
         within = np.arange(len(parent)) - np.repeat(np.cumsum(counts) - counts, counts)
         child = self.children[self.first[feature[parent]] + within]
         asked = cells[parent] + (child - feature[parent]).astype(cells.dtype)
-        fires = sampler.fires(asked, causes, rng) & kept[:, parent] & (self.parents[:, child] >= 0)
+        fires = sampler.fires(asked, causes, rng) & kept[:, parent]
         rivals = self.exclusive[feature[parent]]
         if rivals.any():
             fires &= _winners(fires, parent, rng.random(len(child), dtype=np.float32)) | ~rivals

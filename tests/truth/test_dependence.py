@@ -148,11 +148,12 @@ def test_a_fixed_number_fires_and_all_sets_are_equally_likely() -> None:
 )
 def test_streams_of_one_draw_share_as_much_as_their_rates_allow(dependence: Dependence) -> None:
     first = ExponentialRates(0.9).rates(20, 2.0)
-    rates = np.stack([first, np.where(np.arange(20) % 4, first[::-1], 0) * 0.6])
-    a, b = fired(sampler_of(dependence, rates), 20)
-    assert_rates(a, rates[0])
-    assert_rates(b, rates[1])
-    assert_rates(a & b, rates.min(0))
+    rates = np.stack([first, np.where(np.arange(20) % 4, first[::-1], 0) * 0.6, 0.5 * first])
+    streams = fired(sampler_of(dependence, rates), 20)
+    for on, own in zip(streams, rates, strict=True):
+        assert_rates(on, own)
+    for i, j in [(0, 1), (0, 2), (1, 2)]:
+        assert_rates(streams[i] & streams[j], np.minimum(rates[i], rates[j]))
 
 
 def test_sets_of_two_streams_agree_where_they_can() -> None:

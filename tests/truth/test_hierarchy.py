@@ -3,12 +3,14 @@ import pytest
 
 from saesim_pl.truth import (
     ConstantMagnitudes,
+    CorrelatedRates,
     GaussianCopula,
     Hierarchy,
     Independent,
     LowRankCorrelation,
     Trees,
     UniformMagnitudes,
+    WishartCorrelation,
 )
 from saesim_pl.truth.firing_law import FiringLaw
 from saesim_pl.truth.siblings import chosen_share, rates_before_choice
@@ -60,13 +62,20 @@ def test_without_compensation_children_fire_as_often_as_their_parents_let_them()
 
 
 @pytest.mark.parametrize("compensate", ["none", "exact"])
-def test_a_copula_is_thinned_as_if_all_had_been_drawn(compensate: str) -> None:
+@pytest.mark.parametrize(
+    "dependence",
+    [
+        GaussianCopula(LowRankCorrelation(rank=2, scale=0.6)),
+        CorrelatedRates(LowRankCorrelation(rank=2, scale=0.6)),
+        CorrelatedRates(WishartCorrelation(), decay=0.4),
+    ],
+)
+def test_dependent_firings_are_thinned_as_if_all_had_been_drawn(dependence, compensate: str) -> None:
     # Children are drawn for firing parents only. The slow twin draws everything and then takes away.
     hierarchy = Hierarchy(PARENTS, exclusive=[3], compensate=compensate)
-    copula = GaussianCopula(LowRankCorrelation(rank=2, scale=0.6))
-    [on] = magnitudes_of(law(hierarchy, copula), RATES, n_chunks=100) > 0
+    [on] = magnitudes_of(law(hierarchy, dependence), RATES, n_chunks=100) > 0
     before = hierarchy.rates_before(hierarchy.forest(RATES), RATES)
-    full = copula.sampler(before[None], np.full(9, -1), np.zeros((1, 9), bool), _dependence_rng())
+    full = dependence.sampler(before[None], np.full(9, -1), np.zeros((1, 9), bool), _dependence_rng())
     twin, rng = [], np.random.default_rng(3)
     for _ in range(100):
         draw = full.draw(1000, rng)
