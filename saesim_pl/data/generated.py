@@ -9,11 +9,14 @@ from torch import Tensor
 
 from saesim_pl.data.batches import ActivationDataModule, Batch, Stage
 from saesim_pl.data.normalization import NormalizationMode
+from saesim_pl.truth.checks import check_not_negative
 from saesim_pl.truth.firing_sampler import FiringSampler
 from saesim_pl.truth.firings import Firings
 
-# Rows drawn from one generator state at most: a rank that trains on part of a batch draws little else of it.
+# Rows drawn from one generator state. Batches cut an epoch's rows out of such chunks: no row depends on the
+# size of batches. The last chunks are kept, so that small batches do not draw theirs again.
 CHUNK = 1024
+_KEPT = 8
 # First words of the seeds, so that no two kinds of draw share a generator state.
 _SALT = {"train": 0, "validate": 1}
 
@@ -55,11 +58,10 @@ class GeneratedActivations(ActivationDataModule):
             raise ValueError(f"samples_per_epoch={samples_per_epoch} gives no batch of {batch_size}")
         if validation_samples < 1:
             raise ValueError(f"validation_samples must be at least 1, got {validation_samples}")
-        if noise_std < 0:
-            raise ValueError(f"noise_std must not be negative, got {noise_std}")
+        check_not_negative(noise_std=noise_std, seed=seed)
         self._tables, self._samplers, self._biases = tables, samplers, biases
         self.noise_std, self.seed = noise_std, seed
-        self._chunk = min(CHUNK, batch_size)
+        self._kept: dict[tuple[Stage, int, int], list[Firings]] = {}
         self._samples = {"train": samples_per_epoch, "validate": validation_samples}
 
     @property
@@ -73,42 +75,58 @@ class GeneratedActivations(ActivationDataModule):
 
     def rows(self, stage: Stage, epoch: int, index: int, rows: slice) -> Batch:
         """Raw rows ``rows`` of global batch ``index``."""
-        batch = {}
-        for stream, (name, fired) in enumerate(self.firings(stage, epoch, index, rows).items()):
+        batch, span = {}, self._span(index, rows)
+        for stream, (name, fired) in enumerate(self._firings(stage, epoch, span).items()):
             batch[name] = fired.sum_rows(self._tables[name])
             if (bias := self._biases[name]) is not None:
                 batch[name] += bias
             if self.noise_std:
-                batch[name] += self._noise((_SALT[stage], epoch, index, stream), rows, batch[name].shape[1])
+                batch[name] += self._noise((_SALT[stage], epoch, stream), span, batch[name].shape[1])
         return batch
 
     def firings(self, stage: Stage, epoch: int, index: int, rows: slice) -> dict[str, Firings]:
         """What fired in these rows, by id: drawn in chunks that each have their own seed."""
-        chunks = [self._draw(stage, epoch, index, chunk) for chunk in self._chunks(rows)]
-        first = rows.start % self._chunk
-        inside = slice(first, first + rows.stop - rows.start)
+        return self._firings(stage, epoch, self._span(index, rows))
+
+    def _span(self, index: int, rows: slice) -> slice:
+        first = index * self.batch_size
+        return slice(first + rows.start, first + rows.stop)
+
+    def _firings(self, stage: Stage, epoch: int, span: slice) -> dict[str, Firings]:
+        chunks = [self._chunk(stage, epoch, chunk) for chunk in _chunks(span)]
+        inside = slice(span.start % CHUNK, span.start % CHUNK + span.stop - span.start)
         return {
             name: Firings.concatenate(firings).samples(inside)
             for name, *firings in zip(self._tables, *chunks, strict=True)
         }
 
-    def _draw(self, stage: Stage, epoch: int, index: int, chunk: int) -> list[Firings]:
-        key = (self.seed, _SALT[stage], epoch, index, chunk)
+    def _chunk(self, stage: Stage, epoch: int, chunk: int) -> list[Firings]:
+        key = stage, epoch, chunk
+        if key not in self._kept:
+            if len(self._kept) >= _KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = self._draw(*key)
+        return self._kept[key]
+
+    def _draw(self, stage: Stage, epoch: int, chunk: int) -> list[Firings]:
+        key = self.seed, _SALT[stage], epoch, chunk
         draws = [
-            sampler.draw(self._chunk, np.random.default_rng((*key, draw)))
+            sampler.draw(CHUNK, np.random.default_rng((*key, draw)))
             for draw, sampler in enumerate(self._samplers)
         ]
         return [firings for draw in draws for firings in draw]
 
-    def _noise(self, key: tuple[int, ...], rows: slice, d_in: int) -> Float[Tensor, "n d_in"]:
+    def _noise(self, key: tuple[int, int, int], span: slice, d_in: int) -> Float[Tensor, "n d_in"]:
         chunks = []
-        for chunk in self._chunks(rows):
-            # One word more than the key of what fires: never the same state.
-            seed = np.random.SeedSequence((self.seed, *key, chunk, 0)).generate_state(1, np.uint64)[0]
+        for chunk in _chunks(span):
+            # More words than the key of what fires: never the same state. Torch takes 32 bits of it, so that
+            # of some 65,000 chunks two may have the same noise.
+            seed = np.random.SeedSequence((self.seed, *key, chunk, 1)).generate_state(1, np.uint64)[0]
             generator = torch.Generator().manual_seed(int(seed >> np.uint64(1)))
-            chunks.append(torch.randn(self._chunk, d_in, generator=generator))
-        first = rows.start % self._chunk
-        return self.noise_std * torch.cat(chunks)[first : first + rows.stop - rows.start]
+            chunks.append(torch.randn(CHUNK, d_in, generator=generator))
+        first = span.start % CHUNK
+        return self.noise_std * torch.cat(chunks)[first : first + span.stop - span.start]
 
-    def _chunks(self, rows: slice) -> range:
-        return range(rows.start // self._chunk, math.ceil(rows.stop / self._chunk))
+
+def _chunks(span: slice) -> range:
+    return range(span.start // CHUNK, math.ceil(span.stop / CHUNK))

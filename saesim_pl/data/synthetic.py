@@ -8,6 +8,7 @@ from torch.nn.functional import normalize as unit_rows
 
 from saesim_pl.data.generated import GeneratedActivations
 from saesim_pl.data.normalization import NormalizationMode
+from saesim_pl.truth.checks import check_counts, check_not_negative
 from saesim_pl.truth.dependence import Dependence, Independent
 from saesim_pl.truth.directions import Directions, UniformDirections
 from saesim_pl.truth.firing_law import FiringLaw
@@ -32,8 +33,8 @@ class SyntheticActivations(GeneratedActivations):
     Args:
         d_in: Width of the activations.
         n_features: True features of each stream.
-        mean_active: Mean number of features that fire in a sample, exactly so whatever their dependence; if
-            left out, the rates are taken as they are.
+        mean_active: Mean number of features that fire in a sample, exactly so unless a hierarchy thins
+            dependent firings (then within the error of a count); if left out, the rates are as they are.
         directions: Where features point; by default uniform on the sphere.
         rates: How often they fire; by default from 1.5 to .5 times their mean.
         dependence: Which fire together; by default none.
@@ -82,10 +83,11 @@ class SyntheticActivations(GeneratedActivations):
         normalize: NormalizationMode = "none",
     ) -> None:
         names = stream_names or ["a"]
-        _check_streams(names, d_in, n_features, shared_fraction, bias_norm)
-        ids = _deal_ids(len(names), n_features, round(shared_fraction * n_features), seed)
+        directions = directions or UniformDirections()
+        _check_streams(names, d_in, n_features, shared_fraction, bias_norm, seed)
+        ids = _deal_ids(len(names), n_features, shared_fraction, directions.unit, seed)
         n_ids = 1 + max(int(own.max()) for own in ids)
-        rows, clusters = (directions or UniformDirections()).draw(n_ids, d_in, _rng(seed, "directions"))
+        rows, clusters = directions.draw(n_ids, d_in, _rng(seed, "directions"))
         falling = (rates or LinearRates()).rates(n_features, mean_active)
         of_stream = [_deal_rates(falling, own, n_ids, seed, stream) for stream, own in enumerate(ids)]
         magnitudes = magnitudes or UniformMagnitudes()
@@ -127,28 +129,41 @@ def _rng(seed: int, kind: str, *more: int) -> np.random.Generator:
 
 
 def _check_streams(
-    names: list[str], d_in: int, n_features: int, shared_fraction: float, bias_norm: float
+    names: list[str], d_in: int, n_features: int, shared_fraction: float, bias_norm: float, seed: int
 ) -> None:
-    for name, count in {"d_in": d_in, "n_features": n_features}.items():
-        if count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}")
+    check_counts(d_in=d_in, n_features=n_features)
+    check_not_negative(bias_norm=bias_norm, seed=seed)
     if not 0 <= shared_fraction <= 1:
         raise ValueError(f"shared_fraction must lie in [0, 1], got {shared_fraction}")
-    if 0 < shared_fraction * n_features < 0.5:
-        raise ValueError(f"shared_fraction={shared_fraction} of {n_features} features shares none")
-    if bias_norm < 0:
-        raise ValueError(f"bias_norm must not be negative, got {bias_norm}")
     if len(set(names)) < len(names):
         raise ValueError(f"stream_names must differ, got {names}")
 
 
-def _deal_ids(n_streams: int, n_features: int, n_shared: int, seed: int) -> list[Tensor]:
-    """Global ids by stream: the first stream's are 0, 1, ...; later ones keep ``n_shared`` of those."""
-    ids = [torch.arange(n_features)]
+def _deal_ids(n_streams: int, n_features: int, shared_fraction: float, unit: int, seed: int) -> list[Tensor]:
+    """Global ids by stream: the first stream's are 0, 1, ...; later ones keep a share of those.
+
+    Args:
+        n_streams: How many streams there are.
+        n_features: Features of each.
+        shared_fraction: Share of the first stream's features that each later one has.
+        unit: Neighbouring ids that are kept together.
+        seed: Decides which are kept, and each later stream's order.
+
+    Raises:
+        ValueError: The share comes to no whole unit, or the features to no whole number of units.
+    """
+    n_units = n_features // unit
+    if n_units * unit < n_features:
+        raise ValueError(f"n_features={n_features} is no multiple of {unit}, as the directions need")
+    n_shared = round(shared_fraction * n_units)
+    if shared_fraction > 0 and n_streams > 1 and not n_shared:
+        raise ValueError(f"shared_fraction={shared_fraction} of {n_features} features shares none")
+    ids, n_own = [torch.arange(n_features)], n_features - n_shared * unit
     for stream in range(1, n_streams):
         rng = _rng(seed, "ids", stream)
-        kept = rng.permutation(n_features)[:n_shared]
-        own = n_features + (stream - 1) * (n_features - n_shared) + np.arange(n_features - n_shared)
+        units = rng.permutation(n_units)[:n_shared]
+        kept = (units[:, None] * unit + np.arange(unit)).ravel()
+        own = n_features + (stream - 1) * n_own + np.arange(n_own)
         ids.append(torch.from_numpy(rng.permutation(np.concatenate([kept, own]))))
     return ids
 

@@ -3,12 +3,16 @@
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.special import ndtr, ndtri
+from scipy.special import log_ndtr, ndtri
 from torch import Tensor
 
+from saesim_pl.truth.checks import check_positive
 from saesim_pl.truth.copula import BLOCK, levels, normal_numbers
 from saesim_pl.truth.correlation import Correlation, LowRankCorrelation
 from saesim_pl.truth.dependence import Dependence, Draw, Sampler, sample_starts
+
+# What stands for an exponent of 0 where one is divided by.
+_LEAST_EXPONENT = 1e-9
 
 
 class CorrelatedRates(Dependence):
@@ -29,8 +33,8 @@ class CorrelatedRates(Dependence):
     """
 
     def __init__(self, correlation: Correlation | None = None, decay: float | None = None) -> None:
-        if decay is not None and decay <= 0:
-            raise ValueError(f"decay must be positive, got {decay}")
+        if decay is not None:
+            check_positive(decay=decay)
         self.correlation, self.decay = correlation or LowRankCorrelation(), decay
 
     def sampler(
@@ -50,16 +54,18 @@ class CorrelatedRates(Dependence):
         return _RatesSampler(rates, on_request, exponents, *self.correlation.factors(n_features, rng))
 
 
-def coefficients(
+def log_coefficients(
     rates: Float[np.ndarray, "n_streams n"], exponents: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, "n_streams n"]:
-    r"""What makes :math:`E \min(1, c U^a)` the rate, where U is uniform.
+    r"""Logarithm of what makes :math:`E \min(1, c U^a)` the rate, where U is uniform; -inf for a rate of 0.
 
     The mean is :math:`c / (a + 1)` up to c = 1, and :math:`1 - c^{-1/a} a / (a + 1)` from there on.
     """
-    a = np.maximum(exponents, 1e-9)
-    above = (a / ((a + 1) * (1 - np.minimum(rates, 1 - 1e-12)))) ** a
-    return np.where(rates * (exponents + 1) <= 1, rates * (exponents + 1), above)
+    a = np.maximum(exponents, _LEAST_EXPONENT)
+    above = a * (np.log(a / (a + 1)) - np.log1p(-np.minimum(rates, 1 - 1e-12)))
+    with np.errstate(divide="ignore"):
+        below = np.log(rates * (exponents + 1))
+    return np.where(below <= 0, below, above)
 
 
 class _RatesSampler(Sampler):
@@ -73,14 +79,14 @@ class _RatesSampler(Sampler):
         factor: Float[np.ndarray, "n_features rank"],
         own: Float[np.ndarray, " n_features"],
     ) -> None:
-        self.exponents, self.coefficients = exponents, coefficients(rates, exponents)
+        self.exponents, self.log_coefficients = exponents, log_coefficients(rates, exponents)
         self.full = 2 * factor.shape[1] > len(own)
         if self.full:  # one product of the features' size costs less than two
             factor = np.linalg.cholesky(factor @ factor.T + np.diag(own**2))
         self.factor = torch.from_numpy(factor.astype(np.float32))
         self.own = torch.from_numpy(own.astype(np.float32))
-        self.drawn_coefficients = np.where(on_request, 0, self.coefficients)
-        self.least = _least(self.drawn_coefficients.max(0), exponents)
+        self.drawn = np.where(on_request, -np.inf, self.log_coefficients)
+        self.least = _least(self.drawn.max(0), exponents)
 
     def draw(self, n_samples: int, rng: np.random.Generator) -> Draw:
         n_features = len(self.own)
@@ -100,7 +106,7 @@ class _RatesSampler(Sampler):
         z, feature = levels(cells, self.factor, causes)
         if not self.full:
             z += self.own.numpy()[feature] * rng.standard_normal(len(cells), dtype=np.float32)
-        return rng.random(len(cells)) < self.coefficients[:, feature] * ndtr(z) ** self.exponents[feature]
+        return np.log(rng.random(len(cells))) < self._log_rates(self.log_coefficients, feature, z)
 
     def _block(
         self, features: slice, causes: Float[Tensor, "rank n_samples"], rng: np.random.Generator
@@ -120,20 +126,28 @@ class _RatesSampler(Sampler):
         row, sample = np.divmod(np.flatnonzero(z > least), z.shape[1])
         feature = features.start + row
         quantile = (byte[row, sample] + rng.random(len(row))) / 256
-        kept = (
-            quantile < self.drawn_coefficients[:, feature] * ndtr(z[row, sample]) ** self.exponents[feature]
-        )
+        kept = np.log(quantile) < self._log_rates(self.drawn, feature, z[row, sample])
         fired = kept.any(0)
         return sample[fired], feature[fired], kept[:, fired]
 
+    def _log_rates(
+        self,
+        log_coefficients: Float[np.ndarray, "n_streams n_features"],
+        feature: Int[np.ndarray, " n"],
+        z: Float[np.ndarray, " n"],
+    ) -> Float[np.ndarray, "n_streams n"]:
+        # In logarithms: powers of some hundreds leave the range of numbers.
+        return log_coefficients[:, feature] + self.exponents[feature] * log_ndtr(z.astype(float))
+
 
 def _least(
-    coefficients: Float[np.ndarray, " n_features"], exponents: Float[np.ndarray, " n_features"]
+    log_coefficients: Float[np.ndarray, " n_features"], exponents: Float[np.ndarray, " n_features"]
 ) -> Float[np.ndarray, "n_features 256"]:
     """By feature and byte, the least z at which a quantile that begins with the byte can be a firing."""
-    quantile = np.arange(256) / 256
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        ratio = np.where(coefficients[:, None] > 0, quantile / coefficients[:, None], np.inf)
-        ratio[:, 0] = np.where(coefficients > 0, 0, np.inf)
-        root = np.where(ratio < 1, ratio ** (1 / np.maximum(exponents, 1e-9)[:, None]), 1)
+    log_quantile = np.log(np.arange(1, 256) / 256)
+    log_ratio = np.minimum(log_quantile - log_coefficients[:, None], 0)
+    root = np.exp(log_ratio / np.maximum(exponents, _LEAST_EXPONENT)[:, None])
+    # A ratio of 1 is for no z. The byte 0 may stand for any quantile, however small.
+    first = np.where(log_coefficients > -np.inf, 0.0, 1.0)[:, None]
+    root = np.concatenate([first, np.where(log_ratio < 0, root, 1)], axis=1)
     return np.nextafter(ndtri(root).astype(np.float32), np.float32(-np.inf))

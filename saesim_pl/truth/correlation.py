@@ -5,11 +5,13 @@ from abc import ABC, abstractmethod
 import numpy as np
 from jaxtyping import Float
 
+from saesim_pl.truth.checks import check_counts, check_not_negative
+
 Factors = tuple[Float[np.ndarray, "n_features rank"], Float[np.ndarray, " n_features"]]
 """F and s with :math:`z = F e + s \\epsilon`, where e and epsilon are independent standard normal numbers."""
 
-# Least variance of a variable that is its own.
-_MIN_OWN = 0.01
+# Least variance of a random law's variable that is its own, and of a given one's.
+_MIN_OWN, _LEAST_OWN = 0.01, 1e-6
 
 
 class Correlation(ABC):
@@ -38,10 +40,8 @@ class LowRankCorrelation(Correlation):
     """
 
     def __init__(self, rank: int = 25, scale: float = 0.1) -> None:
-        if rank < 1:
-            raise ValueError(f"rank must be at least 1, got {rank}")
-        if scale < 0:
-            raise ValueError(f"scale must not be negative, got {scale}")
+        check_counts(rank=rank)
+        check_not_negative(scale=scale)
         self.rank, self.scale = rank, scale
 
     def factors(self, n_features: int, rng: np.random.Generator) -> Factors:
@@ -67,25 +67,32 @@ class GivenCorrelation(Correlation):
         """Factors of the matrix.
 
         Raises:
-            ValueError: The matrix is of another size, not symmetric, not positive definite or without 1s.
+            ValueError: The matrix is of another size, not symmetric, not positive definite, without 1s on
+                its diagonal or with NaN or infinity.
         """
         if self.matrix.shape != (n_features, n_features):
             raise ValueError(f"matrix has shape {self.matrix.shape}, but there are {n_features} features")
+        if not np.isfinite(self.matrix).all():
+            raise ValueError("matrix has NaN or infinity")
         if not np.allclose(self.matrix, self.matrix.T):
             raise ValueError("matrix is not symmetric")
-        if not np.allclose(np.diag(self.matrix), 1):
-            raise ValueError(f"matrix has {np.diag(self.matrix).min():.3g} on its diagonal, not 1")
+        off = np.diag(self.matrix) - 1
+        if not np.allclose(off, 0):
+            raise ValueError(f"matrix has {1 + off[np.abs(off).argmax()]:.3g} on its diagonal, not 1")
         return factorise(self.matrix)
 
 
 class WishartCorrelation(Correlation):
-    """That of as many normal samples as there are features, as in Sharkey et al. (2022)."""
+    """That of as many normal samples as there are features, as in Sharkey et al. (2022).
+
+    Shrunk by a hundredth: the matrix itself is next to singular.
+    """
 
     def factors(self, n_features: int, rng: np.random.Generator) -> Factors:
         """Factors of a matrix drawn anew."""
         samples = rng.standard_normal((n_features, n_features))
         samples /= np.linalg.norm(samples, axis=1, keepdims=True)
-        return factorise(samples @ samples.T)
+        return factorise((1 - _MIN_OWN) * samples @ samples.T + _MIN_OWN * np.eye(n_features))
 
 
 class UniformCorrelation(Correlation):
@@ -109,9 +116,10 @@ def factorise(matrix: Float[np.ndarray, "n n"]) -> Factors:
     """Factors of a correlation matrix, as much as possible of which is each variable's own.
 
     Raises:
-        ValueError: The matrix is not positive definite.
+        ValueError: The matrix is not positive definite, or next to singular.
     """
     values, vectors = np.linalg.eigh(matrix)
-    if values[0] <= 0:
-        raise ValueError(f"the correlation matrix is not positive definite: an eigenvalue is {values[0]:.3g}")
+    if values[0] < _LEAST_OWN:
+        kind = "not positive definite" if values[0] <= 0 else f"next to singular (least: {_LEAST_OWN})"
+        raise ValueError(f"the correlation matrix is {kind}: an eigenvalue is {values[0]:.3g}")
     return vectors * np.sqrt(values - values[0]), np.full(len(matrix), np.sqrt(values[0]))

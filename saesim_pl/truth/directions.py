@@ -8,12 +8,20 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from saesim_pl.truth.checks import check_counts, check_not_negative
+
 Drawn = tuple[Float[Tensor, "n d_in"], Int[np.ndarray, " n"]]
 """Unit rows, and the cluster of each: -1 where there is none."""
 
 
 class Directions(ABC):
-    """How directions are drawn."""
+    """How directions are drawn.
+
+    Attributes:
+        unit: Neighbouring rows that make sense together only: a stream has all of them or none.
+    """
+
+    unit = 1
 
     @abstractmethod
     def draw(self, n: int, d_in: int, rng: np.random.Generator) -> Drawn:
@@ -47,8 +55,7 @@ class NearOrthogonalDirections(Directions):
     """
 
     def __init__(self, steps: int = 50) -> None:
-        if steps < 0:
-            raise ValueError(f"steps must not be negative, got {steps}")
+        check_not_negative(steps=steps)
         self.steps = steps
 
     def draw(self, n: int, d_in: int, rng: np.random.Generator) -> Drawn:
@@ -85,8 +92,7 @@ class ClusteredDirections(Directions):
     """
 
     def __init__(self, n_clusters: int = 32, cosine: float = 0.5) -> None:
-        if n_clusters < 1:
-            raise ValueError(f"n_clusters must be at least 1, got {n_clusters}")
+        check_counts(n_clusters=n_clusters)
         if not 0 <= cosine < 1:
             raise ValueError(f"cosine must lie in [0, 1), got {cosine}")
         self.n_clusters, self.cosine = n_clusters, cosine
@@ -113,7 +119,7 @@ class CircleDirections(Directions):
     models: Engels et al. (2024), "Not all language model features are one-dimensionally linear".
 
     Args:
-        n_points: Points of a circle; feature i belongs to circle i modulo the number of circles.
+        n_points: Points of a circle, which are neighbours in the list of features.
 
     Raises:
         ValueError: ``n_points`` is below 2.
@@ -122,7 +128,7 @@ class CircleDirections(Directions):
     def __init__(self, n_points: int = 8) -> None:
         if n_points < 2:
             raise ValueError(f"n_points must be at least 2, got {n_points}")
-        self.n_points = n_points
+        self.n_points = self.unit = n_points
 
     def draw(self, n: int, d_in: int, rng: np.random.Generator) -> Drawn:
         """Points in random planes.
@@ -135,15 +141,15 @@ class CircleDirections(Directions):
             raise ValueError(f"{n} directions in {d_in} dimensions are no circles of {self.n_points} points")
         first, second = _uniform(n_circles, d_in, rng), _uniform(n_circles, d_in, rng)
         second = normalize(second - torch.linalg.vecdot(second, first)[:, None] * first, dim=1)
-        angle = torch.arange(self.n_points).repeat_interleave(n_circles)[:, None] * (
-            2 * torch.pi / self.n_points
-        )
-        rows = angle.cos() * first.repeat(self.n_points, 1) + angle.sin() * second.repeat(self.n_points, 1)
-        return rows, np.arange(n) % n_circles
+        angle = torch.arange(self.n_points)[:, None] * (2 * torch.pi / self.n_points)
+        rows = angle.cos() * first[:, None] + angle.sin() * second[:, None]
+        return rows.flatten(0, 1), np.arange(n) // self.n_points
 
 
 class AntipodalDirections(Directions):
-    """Pairs that point away from each other: feature i and, half of the features later, its opposite."""
+    """Pairs that point away from each other, neighbours in the list of features."""
+
+    unit = 2
 
     def draw(self, n: int, d_in: int, rng: np.random.Generator) -> Drawn:
         """Uniform directions and their opposites.
@@ -154,7 +160,7 @@ class AntipodalDirections(Directions):
         if n % 2:
             raise ValueError(f"{n} directions are no pairs")
         half = _uniform(n // 2, d_in, rng)
-        return torch.cat([half, -half]), np.arange(n) % (n // 2)
+        return torch.stack([half, -half], dim=1).flatten(0, 1), np.arange(n) // 2
 
 
 def _uniform(n: int, d_in: int, rng: np.random.Generator) -> Float[Tensor, "n d_in"]:

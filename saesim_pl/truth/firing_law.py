@@ -9,8 +9,8 @@ from saesim_pl.truth.hierarchy import Forest, Hierarchy
 from saesim_pl.truth.magnitudes import Magnitudes
 from saesim_pl.truth.siblings import MOST
 
-# Samples from which frequencies are counted where no formula gives them.
-_COUNTED = 2**15
+# Samples from which frequencies are counted where no formula gives them, and how often rates are adjusted.
+_COUNTED, _TRIALS = 2**15, 60
 # First words of the seeds; lower ones belong to the data module.
 _SALT = {"dependence": 10, "frequencies": 11}
 
@@ -42,7 +42,8 @@ class FiringLaw:
     ) -> tuple[FiringSampler, Float[np.ndarray, "n_streams n_features"]]:
         """A sampler for streams that see one draw, and how often each feature fires in each stream.
 
-        Frequencies are exact unless a hierarchy thins dependent firings: then they are counted.
+        Frequencies are exact unless a hierarchy thins dependent firings: then they are counted, and
+        ``mean_active`` is met within three standard errors of the count.
 
         Args:
             rates: By stream, as the hierarchy's ``compensate`` understands them.
@@ -54,20 +55,20 @@ class FiringLaw:
         if self.hierarchy is None:
             return self._sampler(rates, None), rates
         forests = [self.hierarchy.forest(own) for own in rates]
-        pairs = list(zip(forests, rates, strict=True))
+        pairs = zip(forests, rates, strict=True)
         before = np.stack([self.hierarchy.rates_before(forest, own) for forest, own in pairs])
-        for _ in range(30):
+        for _ in range(_TRIALS):
             sampler = self._sampler(before, forests)
-            if mean_active is None:
-                return sampler, self._after(sampler, forests, before, _COUNTED)
-            after = self._after(sampler, forests, before, _COUNTED // 4)
-            error = mean_active / after.sum(1, keepdims=True)
-            if np.abs(error - 1).max() < 2e-3:
-                return sampler, self._after(sampler, forests, before, _COUNTED)
+            after, error = self._after(sampler, forests, before)
+            ratio = 1 if mean_active is None else mean_active / after.sum(1, keepdims=True)
+            if np.all(np.abs(ratio - 1) <= np.maximum(1e-6, 3 * error)):
+                return sampler, after
             # Thinned at several levels, frequencies rise faster than the rates: half a step, in logarithms.
-            before = np.minimum(before * error**0.5, MOST)
+            before, last = np.minimum(before * ratio**0.5, MOST), before
+            if np.array_equal(before, last):
+                break
         raise ValueError(
-            f"mean_active={mean_active}: the hierarchy leaves {after.sum(1).max():.4g} at the most"
+            f"mean_active={mean_active}: the hierarchy leaves {after.sum(1).max():.4g} of rates up to {MOST}"
         )
 
     def _sampler(
@@ -82,15 +83,15 @@ class FiringLaw:
         return FiringSampler(sampler, self.magnitudes, forests, scale)
 
     def _after(
-        self,
-        sampler: FiringSampler,
-        forests: list[Forest],
-        before: Float[np.ndarray, "n_streams n"],
-        n_samples: int,
-    ) -> Float[np.ndarray, "n_streams n"]:
+        self, sampler: FiringSampler, forests: list[Forest], before: Float[np.ndarray, "n_streams n"]
+    ) -> tuple[Float[np.ndarray, "n_streams n"], Float[np.ndarray, "n_streams 1"]]:
+        """How often features fire, and the relative standard error of the sum."""
         if isinstance(self.dependence, Independent):
-            return np.stack([forest.rates_after(own) for forest, own in zip(forests, before, strict=True)])
-        # The same draws for all rates, so that only the rates make a difference.
-        rng = np.random.default_rng((self.seed, _SALT["frequencies"]))
-        counted = [sampler.frequencies(1024, rng) for _ in range(n_samples // 1024)]
-        return np.mean(counted, axis=0)
+            pairs = zip(forests, before, strict=True)
+            return np.stack([forest.rates_after(own) for forest, own in pairs]), np.zeros((len(forests), 1))
+        # The same states for all rates, so that mostly the rates make the difference.
+        seeds = ((self.seed, _SALT["frequencies"], chunk) for chunk in range(_COUNTED // 1024))
+        counted = np.stack([sampler.frequencies(1024, np.random.default_rng(seed)) for seed in seeds])
+        active = counted.sum(2)
+        spread = active.std(0) / np.maximum(active.mean(0), 1e-12) / np.sqrt(len(active))
+        return counted.mean(0), spread[:, None]

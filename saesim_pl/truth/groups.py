@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from saesim_pl.truth.checks import check_counts
 from saesim_pl.truth.dependence import Dependence, Draw, Sampler, sample_starts
 
 
@@ -31,8 +32,8 @@ class OneOfGroup(Dependence):
     """
 
     def __init__(self, n_groups: int | None = None) -> None:
-        if n_groups is not None and n_groups < 1:
-            raise ValueError(f"n_groups must be at least 1, got {n_groups}")
+        if n_groups is not None:
+            check_counts(n_groups=n_groups)
         self.n_groups = n_groups
 
     def sampler(
@@ -75,7 +76,8 @@ class _GroupSampler(_WithoutRequests):
         # Features lie on a line, each group's on a unit length of its own.
         ends = np.cumsum(fastest[self.order])
         before = np.concatenate([[0], np.cumsum(totals)])[groups[self.order]]
-        self.line = groups[self.order] + np.minimum((ends - before) / totals[groups[self.order]], 1)
+        length = np.where(totals > 0, totals, 1)[groups[self.order]]
+        self.line = groups[self.order] + np.minimum((ends - before) / length, 1)
 
     def draw(self, n_samples: int, rng: np.random.Generator) -> Draw:
         n_features, n_groups = self.keep.shape[1], len(self.totals)

@@ -50,7 +50,7 @@ class Growth:
         fires = sampler.fires(asked, causes, rng) & kept[:, parent]
         rivals = self.exclusive[feature[parent]]
         if rivals.any():
-            fires &= _winners(fires, parent, rng.random(len(child), dtype=np.float32)) | ~rivals
+            fires &= _winners(fires, parent, rng.random(len(child))) | ~rivals
         fired = fires.any(0)
         return asked[fired], fires[:, fired]
 

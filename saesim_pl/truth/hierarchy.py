@@ -5,6 +5,7 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from saesim_pl.truth.checks import check_counts
 from saesim_pl.truth.siblings import MOST, chosen_share, rates_before_choice
 
 Compensation = Literal["none", "exact", "clipped"]
@@ -101,9 +102,7 @@ class Trees(Hierarchy):
         scale_children: bool = False,
         compensate: Compensation = "exact",
     ) -> None:
-        for name, number in {"n_roots": n_roots, "branching": branching, "depth": depth}.items():
-            if number < 1:
-                raise ValueError(f"{name} must be at least 1, got {number}")
+        check_counts(n_roots=n_roots, branching=branching, depth=depth)
         level = np.arange(n_roots)
         parents = [np.full(n_roots, -1)]
         for _ in range(depth):
@@ -156,7 +155,8 @@ class Forest:
                 i = share.argmax()
                 raise ValueError(
                     f"feature {level[i]} fires at rate {rates[level[i]]:.3g}, "
-                    f"its parent {parents[i]} only at {rates[parents[i]]:.3g}"
+                    f"its parent {parents[i]} only at {rates[parents[i]]:.3g}: "
+                    "set compensate to clipped or none"
                 )
             rivals = self.exclusive[parents]
             raised = rates_before_choice(share, parents, rivals, clip)

@@ -1,9 +1,12 @@
 """How strongly a feature fires."""
 
+import math
 from abc import ABC, abstractmethod
 
 import numpy as np
 from jaxtyping import Float, Int
+
+from saesim_pl.truth.checks import check_counts, check_positive
 
 
 class Magnitudes(ABC):
@@ -18,9 +21,7 @@ class Magnitudes(ABC):
     """
 
     def __init__(self, first_scale: float = 1.0, last_scale: float = 1.0) -> None:
-        for name, scale in {"first_scale": first_scale, "last_scale": last_scale}.items():
-            if scale <= 0:
-                raise ValueError(f"{name} must be positive, got {scale}")
+        check_positive(first_scale=first_scale, last_scale=last_scale)
         self.first_scale, self.last_scale = first_scale, last_scale
 
     def prepare(self, n_features: int, rng: np.random.Generator) -> None:
@@ -83,10 +84,9 @@ class UniformMagnitudes(Magnitudes):
         last_scale: float = 1.0,
     ) -> None:
         super().__init__(first_scale, last_scale)
-        if not 0 <= low < high:
+        if not 0 <= low < high < math.inf:
             raise ValueError(f"low and high must satisfy 0 <= low < high, got {low} and {high}")
-        if n_factors < 1:
-            raise ValueError(f"n_factors must be at least 1, got {n_factors}")
+        check_counts(n_factors=n_factors)
         self.low, self.high, self.n_factors = low, high, n_factors
 
     def unscaled(self, feature: Int[np.ndarray, " n"], rng: np.random.Generator) -> Float[np.ndarray, " n"]:

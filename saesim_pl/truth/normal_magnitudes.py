@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import ndtr
 
+from saesim_pl.truth.checks import check_not_negative, check_positive
 from saesim_pl.truth.magnitudes import Magnitudes
 
 
@@ -33,9 +34,7 @@ class FoldedNormalMagnitudes(Magnitudes):
         last_scale: float = 1.0,
     ) -> None:
         super().__init__(first_scale, last_scale)
-        for name, number in {"mean": mean, "std": std, "std_spread": std_spread}.items():
-            if number < 0:
-                raise ValueError(f"{name} must not be negative, got {number}")
+        check_not_negative(mean=mean, std=std, std_spread=std_spread)
         if mean == std == 0:
             raise ValueError("mean and std are both 0: nothing would fire")
         self.mean, self.std, self.std_spread = mean, std, std_spread
@@ -72,8 +71,7 @@ class LogNormalMagnitudes(Magnitudes):
 
     def __init__(self, sigma: float = 0.5, first_scale: float = 1.0, last_scale: float = 1.0) -> None:
         super().__init__(first_scale, last_scale)
-        if sigma <= 0:
-            raise ValueError(f"sigma must be positive, got {sigma}")
+        check_positive(sigma=sigma)
         self.sigma = sigma
 
     def unscaled(self, feature: Int[np.ndarray, " n"], rng: np.random.Generator) -> Float[np.ndarray, " n"]:

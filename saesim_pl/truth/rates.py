@@ -6,6 +6,11 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import brentq
 
+from saesim_pl.truth.checks import check_positive
+
+# Of a number whose exponential is still one.
+_LARGEST_LOG = 700
+
 
 class Rates(ABC):
     """How often features fire, the most frequent first."""
@@ -43,9 +48,15 @@ class LinearRates(Rates):
     Args:
         first: Of the most frequent feature, relative to the others.
         last: Of the least frequent.
+
+    Raises:
+        ValueError: They are not positive, or rise.
     """
 
     def __init__(self, first: float = 1.5, last: float = 0.5) -> None:
+        check_positive(first=first, last=last)
+        if first < last:
+            raise ValueError(f"rates must not rise, got first={first} and last={last}")
         self.first, self.last = first, last
 
     def weights(self, n_features: int) -> Float[np.ndarray, " n_features"]:
@@ -69,17 +80,18 @@ class ZipfRates(Rates):
     def __init__(
         self, exponent: float = 1.0, highest: float | None = None, lowest: float | None = None
     ) -> None:
-        if exponent <= 0:
-            raise ValueError(f"exponent must be positive, got {exponent}")
+        check_positive(exponent=exponent)
         if (highest is None) != (lowest is None):
             raise ValueError(f"give both or neither of highest and lowest, got {highest} and {lowest}")
         self.exponent, self.highest, self.lowest = exponent, highest, lowest
 
     def weights(self, n_features: int) -> Float[np.ndarray, " n_features"]:
         """Powers of the ranks."""
-        weights = np.arange(1, n_features + 1) ** -self.exponent
-        if self.highest is None or self.lowest is None or n_features == 1:
+        weights = np.arange(1, n_features + 1) ** -float(self.exponent)
+        if self.highest is None or self.lowest is None:
             return weights
+        if n_features == 1:
+            return np.full(1, self.highest)
         return np.interp(weights, weights[[-1, 0]], [self.lowest, self.highest])
 
 
@@ -120,8 +132,7 @@ class SharkeyRates(Rates):
     """
 
     def __init__(self, decay: float = 0.99) -> None:
-        if decay <= 0:
-            raise ValueError(f"decay must be positive, got {decay}")
+        check_positive(decay=decay)
         self.decay = decay
 
     def weights(self, n_features: int) -> Float[np.ndarray, " n_features"]:
@@ -132,7 +143,7 @@ class SharkeyRates(Rates):
         """The means for that c with which they sum up to ``mean_active``.
 
         Raises:
-            ValueError: A rate lies outside (0, 1].
+            ValueError: A rate lies outside (0, 1], or no c is large enough.
         """
         if mean_active is None:
             return check_rates(self.weights(n_features), None)
@@ -141,7 +152,9 @@ class SharkeyRates(Rates):
         def excess(log_c: float) -> float:
             return float(self._means(np.exp(log_c), n_features).sum()) - mean_active
 
-        return self._means(np.exp(brentq(excess, -50, 700)), n_features)
+        if excess(_LARGEST_LOG) < 0:
+            raise ValueError(f"mean_active={mean_active} of {n_features} features is more than the law gives")
+        return self._means(np.exp(brentq(excess, -50, _LARGEST_LOG)), n_features)
 
     def _means(self, c: float, n_features: int) -> Float[np.ndarray, " n_features"]:
         a = self.decay * np.arange(n_features)

@@ -42,7 +42,8 @@ def rates_before_choice(
     if totals.max(initial=0) > MOST and not clip:
         group = totals.argmax()
         raise ValueError(
-            f"children of feature {group} exclude each other, but fire {totals[group]:.3g} times as often"
+            f"children of feature {group} exclude each other, but fire {totals[group]:.3g} times as often: "
+            "set compensate to clipped or none"
         )
     before, most = np.minimum(rates, MOST), MOST if clip else 1 - 1e-9
     for _ in range(2000):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float, Int
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -48,7 +49,10 @@ class TrueFeatures:
             FileNotFoundError: There is no such file.
             ValueError: The file holds something else, or rows of different numbers.
         """
-        tensors = load_file(path)
+        try:
+            tensors = load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f"{path} is no safetensors file: {error}") from None
         names = {field.name for field in fields(cls)}
         if not {"directions", "ids"} <= tensors.keys() <= names:
             raise ValueError(f"{path} holds {sorted(tensors)}, not true features")

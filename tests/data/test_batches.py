@@ -15,7 +15,7 @@ def pair(**kwargs) -> SyntheticActivations:
 @pytest.mark.parametrize("world_size", [1, 2, 3, 4])
 @pytest.mark.parametrize("batch_size", [12, 1200])
 def test_ranks_share_out_the_global_batch(world_size: int, batch_size: int) -> None:
-    data = pair(batch_size=batch_size)
+    data = pair(batch_size=batch_size, mean_active=6.0)  # few samples without any feature, all alike
     whole = data.batch("train", 1, 2)
     shares = [data.batch("train", 1, 2, rank, world_size) for rank in range(world_size)]
     for name, rows in whole.items():

@@ -4,10 +4,12 @@ import torch
 
 from saesim_pl.data import SyntheticActivations
 from saesim_pl.truth import (
+    AntipodalDirections,
     CircleDirections,
     ClusteredDirections,
     ConstantMagnitudes,
     ConstantRates,
+    Directions,
     GaussianCopula,
     Hierarchy,
     OneOfGroup,
@@ -36,7 +38,16 @@ def firings(data: SyntheticActivations, n_batches: int = 40) -> list[np.ndarray]
 
 
 @pytest.mark.parametrize("aligned", [False, True])
-@pytest.mark.parametrize("parts", [{}, {"dependence": GaussianCopula()}, {"rates": ZipfRates(0.7)}])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"dependence": GaussianCopula()},
+        {"rates": ZipfRates(0.7)},
+        {"dependence": OneOfGroup(n_groups=20)},
+        {"dependence": OneOfGroup(), "directions": CircleDirections(4)},
+    ],
+)
 def test_measured_rates_are_the_recorded_ones(aligned: bool, parts: dict) -> None:
     data = pair(aligned=aligned, **parts)
     for dense, features in zip(firings(data), data.true_features.values(), strict=True):
@@ -125,6 +136,26 @@ def test_circles_move_in_their_planes() -> None:
     assert (by_circle == 1).all()
 
 
+@pytest.mark.parametrize(("directions", "size"), [(CircleDirections(4), 4), (AntipodalDirections(), 2)])
+def test_streams_share_whole_circles_and_pairs(directions: Directions, size: int) -> None:
+    data = pair(directions=directions, shared_fraction=0.4, stream_names=["a", "b", "c"])
+    a, b, _ = data.true_features.values()
+    assert a.shared_with(b).sum() == 16
+    for features in data.true_features.values():
+        assert features.clusters.unique(return_counts=True)[1].tolist() == [size] * (40 // size)
+
+
+def test_samples_do_not_depend_on_the_size_of_batches() -> None:
+    kwargs = {"noise_std": 0.1, "dependence": GaussianCopula(), "samples_per_epoch": 6000}
+    first = [pair(batch_size=1500, **kwargs).batch("train", 1, index) for index in range(2)]
+    second = [pair(batch_size=200, **kwargs).batch("train", 1, index) for index in range(15)]
+    for name in "ab":
+        one, other = (torch.cat([batch[name] for batch in batches]) for batches in (first, second))
+        assert torch.equal(one, other)
+    scales = [pair(batch_size=size, normalize="mean_norm").normalizations["a"].scale for size in (64, 1000)]
+    assert torch.equal(*scales)
+
+
 def test_a_hierarchy_is_recorded_with_the_truth() -> None:
     data = pair(
         stream_names=["a"], mean_active=2.0, rates=ZipfRates(1.2), hierarchy=Trees(5, 2, exclusive=True)
@@ -151,6 +182,10 @@ def test_clusters_are_recorded_with_the_truth() -> None:
         ("d_in", 0, "d_in must be at least 1, got 0"),
         ("shared_fraction", 1.5, r"shared_fraction must lie in \[0, 1\], got 1.5"),
         ("shared_fraction", 0.001, "shared_fraction=0.001 of 40 features shares none"),
+        ("shared_fraction", 0.0125, "shared_fraction=0.0125 of 40 features shares none"),
+        ("directions", CircleDirections(7), "n_features=40 is no multiple of 7, as the directions need"),
+        ("seed", -1, "seed must not be negative, got -1"),
+        ("noise_std", float("nan"), "noise_std must not be negative, got nan"),
         ("mean_active", 30.0, "mean_active=30.0 of 40 features: firing rates"),
         ("mean_active", None, r"firing rates must lie in \(0, 1\], got 0.5 to 1.5"),
         ("bias_norm", -1.0, "bias_norm must not be negative, got -1.0"),

@@ -16,8 +16,9 @@ from saesim_pl.truth import (
     SharkeyRates,
     UniformCorrelation,
     WishartCorrelation,
+    ZipfRates,
 )
-from saesim_pl.truth.correlated_rates import coefficients
+from saesim_pl.truth.correlated_rates import log_coefficients
 from tests.truth.dense import assert_rates, fired, sampler_of
 
 TRIPLE = [[1.0, 0.8, -0.5], [0.8, 1.0, 0.0], [-0.5, 0.0, 1.0]]
@@ -90,9 +91,9 @@ def test_correlated_rates_fire_pairs_as_the_orthant_says() -> None:
 
 def test_given_z_rates_follow_the_power_law() -> None:
     # Two features with one z: P(both) is the mean of the product of their probabilities.
-    together = [[1.0, 1 - 1e-9], [1 - 1e-9, 1.0]]
+    together = [[1.0, 1 - 2e-6], [1 - 2e-6, 1.0]]
     rates, decay = np.array([0.6, 0.4]), 2.0
-    c = coefficients(rates, decay * np.arange(2))
+    c = np.exp(log_coefficients(rates, decay * np.arange(2)))
     u = (np.arange(200_000) + 0.5) / 200_000
     expected = (np.minimum(1, c[0]) * np.minimum(1, c[1] * u**decay)).mean()
     [on] = fired(sampler_of(CorrelatedRates(GivenCorrelation(together), decay), rates), 2, n_chunks=100)
@@ -102,15 +103,15 @@ def test_given_z_rates_follow_the_power_law() -> None:
 @pytest.mark.parametrize(("exponent", "rate"), [(1.0, 0.1), (1.0, 0.45), (1.0, 0.8), (7.0, 0.05), (7.0, 0.6)])
 def test_coefficients_give_the_rate(exponent: float, rate: float) -> None:
     u = (np.arange(1_000_000) + 0.5) / 1_000_000
-    c = coefficients(np.array([rate]), np.array([exponent]))
+    c = np.exp(log_coefficients(np.array([rate]), np.array([exponent])))
     assert np.minimum(1, c * u**exponent).mean() == pytest.approx(rate, abs=1e-5)
 
 
 def test_sharkeys_law_is_the_mean_of_correlated_rates() -> None:
     rates = SharkeyRates(0.99).rates(64, 5.0)
-    c = coefficients(rates, 0.99 * np.arange(64))
+    log_c = log_coefficients(rates, 0.99 * np.arange(64))
     # One factor for all features: that is what makes it their law.
-    assert c[1:] == pytest.approx(np.full(63, c[1]), rel=1e-6)
+    assert log_c[1:] == pytest.approx(np.full(63, log_c[1]), abs=1e-6)
     assert rates.sum() == pytest.approx(5.0)
     [on] = fired(sampler_of(CorrelatedRates(WishartCorrelation(), 0.99), rates), 64)
     assert_rates(on, rates)
@@ -182,7 +183,13 @@ def test_a_draw_is_a_function_of_its_generator(dependence: Dependence) -> None:
         (FixedNumber(), [0.75, 0.25], "one rate for all, got 0.25 to 0.75"),
         (GaussianCopula(GivenCorrelation([[1, 2], [2, 1]])), [0.1, 0.1], "not positive definite: .* is -1"),
         (GaussianCopula(GivenCorrelation([[1, 0.5], [0.4, 1]])), [0.1, 0.1], "matrix is not symmetric"),
-        (GaussianCopula(GivenCorrelation([[1, 0], [0, 2]])), [0.1, 0.1], "1 on its diagonal|on its diagonal"),
+        (
+            GaussianCopula(GivenCorrelation([[1, 0], [0, 2]])),
+            [0.1, 0.1],
+            "matrix has 2 on its diagonal, not 1",
+        ),
+        (GaussianCopula(GivenCorrelation([[1, 1 - 1e-8], [1 - 1e-8, 1]])), [0.1, 0.1], "next to singular"),
+        (GaussianCopula(GivenCorrelation([[1, np.inf], [np.inf, 1]])), [0.1, 0.1], "matrix has NaN or inf"),
         (GaussianCopula(GivenCorrelation([[1.0]])), [0.1, 0.1], r"shape \(1, 1\), but there are 2 features"),
     ],
 )
@@ -203,6 +210,7 @@ def test_what_is_drawn_together_takes_no_hierarchy(dependence: Dependence) -> No
     [
         (lambda: LowRankCorrelation(rank=0), "rank must be at least 1, got 0"),
         (lambda: LowRankCorrelation(scale=-1.0), "scale must not be negative, got -1.0"),
+        (lambda: LowRankCorrelation(scale=np.nan), "scale must not be negative, got nan"),
         (lambda: OneOfGroup(0), "n_groups must be at least 1, got 0"),
         (lambda: CorrelatedRates(decay=0.0), "decay must be positive, got 0.0"),
     ],
@@ -210,6 +218,31 @@ def test_what_is_drawn_together_takes_no_hierarchy(dependence: Dependence) -> No
 def test_bad_parameters_are_refused(make, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_rates_are_met_where_the_matrix_is_next_to_singular(seed: int) -> None:
+    rates = ZipfRates().rates(512, 5.0)
+    on_request = np.zeros((1, 512), dtype=bool)
+    rng = np.random.default_rng(seed)
+    sampler = GaussianCopula(WishartCorrelation()).sampler(rates[None], np.full(512, -1), on_request, rng)
+    [on] = fired(sampler, 512, n_chunks=3)
+    assert on.sum(1).mean() == pytest.approx(5.0, abs=5 * on.sum(1).std() / np.sqrt(3000))
+
+
+def test_powers_of_some_hundreds_are_met() -> None:
+    rates = np.full(600, 0.002)
+    rates[[10, 500, 599]] = [0.9, 0.9, 0.5]
+    [on] = fired(sampler_of(CorrelatedRates(LowRankCorrelation(5, 0.2), 0.99), rates), 600, n_chunks=20)
+    assert_rates(on, rates, sigmas=5)
+
+
+def test_groups_that_a_stream_lacks_leave_the_others_alone() -> None:
+    rates = np.array([0.0, 0.3, 0.0, 0.2, 0.0, 0.4])
+    [on] = fired(sampler_of(OneOfGroup(n_groups=6), rates), 6)
+    assert_rates(on, rates)
+    [on] = fired(sampler_of(OneOfGroup(n_groups=2), rates), 6)
+    assert_rates(on, rates)
 
 
 def test_factors_give_back_the_matrix() -> None:

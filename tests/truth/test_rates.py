@@ -19,6 +19,8 @@ def test_laws_by_hand() -> None:
     assert ZipfRates(1.0).rates(3, 1.1) == pytest.approx([0.6, 0.3, 0.2])
     assert ZipfRates(0.5).weights(4) == pytest.approx([1, 2**-0.5, 3**-0.5, 0.5])
     assert ZipfRates(1.0, highest=0.4, lowest=0.1).rates(2, None) == pytest.approx([0.4, 0.1])
+    assert ZipfRates(0.5, highest=0.4, lowest=0.1).rates(1, None) == pytest.approx([0.4])
+    assert ZipfRates(1).rates(2, 1.5) == pytest.approx([1.0, 0.5])
     assert ZipfRates(1.0, highest=0.7, lowest=0.1).rates(3, None) == pytest.approx([0.7, 0.25, 0.1])
     assert ExponentialRates(0.5).rates(3, 0.7) == pytest.approx([0.4, 0.2, 0.1])
     # Below c = 1 the mean of c U^a is c / (a + 1).
@@ -40,8 +42,12 @@ def test_sharkeys_means_are_those_of_the_law_where_it_is_cut_off() -> None:
             lambda: ConstantRates().rates(4, 5.0),
             r"mean_active=5.0 of 4 features: .* got 1.25 to 1.25",
         ),
-        (lambda: LinearRates(1.0, 0.0).rates(4, 1.0), r"must lie in \(0, 1\], got 0 to"),
+        (lambda: LinearRates(1.0, 0.0), "last must be positive, got 0.0"),
+        (lambda: LinearRates(-1.0, -0.5), "first must be positive, got -1.0"),
+        (lambda: LinearRates(0.5, 1.5), "rates must not rise, got first=0.5 and last=1.5"),
+        (lambda: SharkeyRates().rates(512, 500.0), "mean_active=500.0 of 512 features is more than the law"),
         (lambda: LinearRates().rates(4, None), r"firing rates must lie in \(0, 1\], got 0.5 to 1.5"),
+        (lambda: ZipfRates(float("nan")), "exponent must be positive, got nan"),
         (lambda: SharkeyRates().rates(4, 4.5), "mean_active=4.5 of 4 features"),
         (lambda: ZipfRates(0.0), "exponent must be positive, got 0.0"),
         (lambda: ZipfRates(highest=0.5), "give both or neither of highest and lowest, got 0.5 and None"),

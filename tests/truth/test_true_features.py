@@ -43,5 +43,8 @@ def test_other_files_are_refused(tensors: dict, message: str, tmp_path) -> None:
     save_file(tensors, tmp_path / "x.safetensors")
     with pytest.raises(ValueError, match=message):
         TrueFeatures.load(tmp_path / "x.safetensors")
+    (tmp_path / "garbage.safetensors").write_bytes(b"x" * 100)
+    with pytest.raises(ValueError, match="is no safetensors file"):
+        TrueFeatures.load(tmp_path / "garbage.safetensors")
     with pytest.raises(FileNotFoundError):
         TrueFeatures.load(tmp_path / "missing.safetensors")
