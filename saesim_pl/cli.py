@@ -120,6 +120,7 @@ def one_line(message: str) -> str:
     noise = r"Does not validate|Subtypes:|Errors:|- Expected a <class 'NoneType'>|Given value|tip:"
     lines = [line.strip() for line in message.splitlines()]
     text = " ".join(line.removeprefix("- ") for line in lines if line and not re.match(noise, line))
+    text = text.replace("Does not validate against any of the Union subtypes ", "")
     text = re.sub(
         r"Type collections\.abc\.Callable\S* \S* expects a function or a callable class: ", "", text
     )

@@ -10,6 +10,7 @@ from saesim_pl.cli import main, one_line
 
 PAIR = "configs/experiments/synthetic_pair.yaml"
 TINY = Path(__file__).parent / "data" / "tiny_pair.yaml"
+HIERARCHY = "--data.init_args.hierarchy.init_args"
 
 
 def fit(*args: str, capsys: pytest.CaptureFixture, status: int = 2) -> str:
@@ -30,6 +31,14 @@ def fit(*args: str, capsys: pytest.CaptureFixture, status: int = 2) -> str:
         (["--data.init_args.batch_sizes=3"], "'batch_sizes' is not accepted"),
         (["--data.init_args.d_in=wide"], "d_in: Expected a <class 'int'>. Got value: wide"),
         (["--data.init_args.n_features=0"], "n_features must be at least 1, got 0"),
+        (
+            [
+                "--data.init_args.hierarchy=saesim_pl.truth.Trees",
+                f"{HIERARCHY}.n_roots=0",
+                f"{HIERARCHY}.branching=2",
+            ],
+            "error: n_roots must be at least 1, got 0",
+        ),
         (["--model.init_args.reads.a=c"], "SAE 'a' reads stream 'c'; the data have 'a', 'b'"),
         (["--data.init_args.stream_names=[c,d]"], "SAE 'a' is not told which stream it reads"),
         (["--model.init_args.seeds.z=3"], "seeds names ['z'], but the SAEs are ['a', 'b']"),
