@@ -12,6 +12,7 @@ from saesim_pl.metrics.sae_quality import SAEQuality
 from saesim_pl.normalized_saes import NormalizedSAEs
 from saesim_pl.optimisation import FiniteLosses, adam, clip_each, refuse_slow_precision
 from saesim_pl.saes import SAEOutput, SparseAutoencoder
+from saesim_pl.saes.stack import joint_losses
 
 AuxiliaryLoss = Callable[[str, SparseAutoencoder, Tensor, SAEOutput], Tensor | None]
 """Of an SAE's name, the SAE, its batch and output: what a callback adds to its loss, if anything."""
@@ -24,6 +25,7 @@ class SAECohort(NormalizedSAEs):
     ``train/<sae>/<term>`` while training, and over all validation rows ``<sae>/loss``, its terms and what
     :class:`~saesim_pl.metrics.SAEQuality` gives: ``<sae>/l0``, ``/dead``, ``/dense``, ``/fvu``, ``/cosine``
     and ``/bias``. All are of activations as the data serve them; ``folded`` gives SAEs that read raw ones.
+    SAEs alike on one stream are computed together where that is faster, equal to 1e-5 to those alone.
 
     Args:
         saes: By name, what makes an SAE once it is told ``d_in``.
@@ -81,7 +83,7 @@ class SAECohort(NormalizedSAEs):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed((seeds or {}).get(name, zlib.crc32(name.encode())))
                 self.saes[name] = make(streams[self.reads[name]])
-        self._loss_of = {n: torch.compile(sae.loss) if compile else sae.loss for n, sae in self.saes.items()}
+        self._compiled = [torch.compile(sae.loss) for sae in self.saes.values()] if compile else []
         self.quality = nn.ModuleDict({n: SAEQuality(s.d_in, s.d_sae) for n, s in self.saes.items()})
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Float[Tensor, "batch d_in"]]:
@@ -178,7 +180,12 @@ class SAECohort(NormalizedSAEs):
             clip_each(self.saes.values(), gradient_clip_val)
 
     def _losses(self, batch: dict[str, Tensor]) -> dict[str, SAEOutput]:
-        return {name: self._loss_of[name](batch[self.reads[name]]) for name in self.saes}
+        inputs = [batch[self.reads[name]] for name in self.saes]
+        if self._compiled:
+            outputs = [loss(x) for loss, x in zip(self._compiled, inputs, strict=True)]
+        else:
+            outputs = joint_losses(self.saes.values(), inputs)
+        return dict(zip(self.saes, outputs, strict=True))
 
     def _added_losses(self, name: str, batch: dict[str, Tensor], output: SAEOutput) -> dict[str, Tensor]:
         given = name, self.saes[name], batch[self.reads[name]], output

@@ -8,6 +8,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger
 
 from saesim_pl import saes
+from saesim_pl.callbacks import Anneal
 from saesim_pl.cohort import SAECohort
 from saesim_pl.data import SyntheticActivations
 from saesim_pl.functional import (
@@ -15,7 +16,7 @@ from saesim_pl.functional import (
     reconstruction_cosine,
     relative_reconstruction_bias,
 )
-from saesim_pl.saes import StandardSAE
+from saesim_pl.saes import StandardSAE, stack
 
 
 def data(**kwargs) -> SyntheticActivations:
@@ -48,13 +49,79 @@ def fit(model: SAECohort, tmp_path, **kwargs) -> Trainer:
 
 
 def test_an_sae_does_not_notice_the_others(tmp_path) -> None:
-    alone, pair, three = cohort("a"), cohort("a", "b"), cohort("b", "a", "c", reads={"c": "a"})
-    for model in (alone, pair, three):
+    alone, pair = cohort("a"), cohort("a", "b")
+    for model in (alone, pair):
         fit(model, tmp_path)
     for name, weight in alone.saes["a"].state_dict().items():
         assert torch.equal(weight, pair.saes["a"].state_dict()[name])
-        assert torch.equal(weight, three.saes["a"].state_dict()[name])
+
+
+@pytest.fixture
+def stacks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many SAEs each loss was computed of."""
+    sizes = []
+
+    def counted(cls: type, members: list, x: torch.Tensor, losses=StandardSAE.losses) -> list:
+        sizes.append(len(members))
+        return losses(members, x)
+
+    monkeypatch.setattr(StandardSAE, "losses", classmethod(counted))
+    return sizes
+
+
+def test_saes_on_one_stream_are_computed_together_and_train_as_alone(tmp_path, stacks: list[int]) -> None:
+    alone, three = cohort("a"), cohort("b", "a", "c", reads={"c": "a"})
+    fit(alone, tmp_path)
+    stacks.clear()
+    fit(three, tmp_path)
+    assert stacks.count(2) == stacks.count(1) >= 32
+    expected = alone.saes["a"].state_dict()
+    torch.testing.assert_close(three.saes["a"].state_dict(), expected, rtol=1e-5, atol=1e-5)
     assert not torch.equal(three.saes["a"].W_dec, three.saes["c"].W_dec)
+
+
+@pytest.mark.parametrize("change", ["size", "compile"])
+def test_large_or_compiled_saes_on_one_stream_are_computed_alone(
+    tmp_path, monkeypatch: pytest.MonkeyPatch, stacks: list[int], change: str
+) -> None:
+    monkeypatch.setattr(stack, "_CPU_LIMIT", 2**21 if change == "compile" else 0)
+    monkeypatch.setattr(torch, "compile", lambda loss: loss)
+    compiles = change == "compile"
+    alone = cohort("a", compile=compiles)
+    both = cohort("a", "c", reads={"c": "a"}, compile=compiles)
+    for model in (alone, both):
+        fit(model, tmp_path)
+    assert set(stacks) == {1}
+    for name, weight in alone.saes["a"].state_dict().items():
+        assert torch.equal(weight, both.saes["a"].state_dict()[name])
+
+
+def test_coefficients_of_saes_computed_together_may_move_apart(tmp_path, stacks: list[int]) -> None:
+    def train(*names: str) -> SAECohort:
+        model = cohort(*names, reads={"c": "a"} if "c" in names else None)
+        fit(model, tmp_path, callbacks=[Anneal("l1_coefficient", 0.0, saes=["a"])])
+        return model
+
+    alone, both = train("a"), train("a", "c")
+    assert 2 in stacks
+    expected = alone.saes["a"].state_dict()
+    torch.testing.assert_close(both.saes["a"].state_dict(), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_saes_are_computed_together_only_while_k_agrees(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+
+    def counted(cls: type, members: list, x: torch.Tensor, losses=saes.TopKSAE.losses) -> list:
+        sizes.extend([len(members)] if members[0].training else [])
+        return losses(members, x)
+
+    monkeypatch.setattr(saes.TopKSAE, "losses", classmethod(counted))
+    make = partial(saes.TopKSAE, d_sae=24, k=2)
+    model = SAECohort({"a": make, "c": make}, data().streams, {"c": "a"})
+    fit(model, tmp_path, callbacks=[Anneal("k", 8, saes=["a"])])
+    assert sizes.count(1) > 16
+    assert sizes.count(2) > 8
+    assert sizes == sorted(sizes), "k of a reaches that of c and stays"
 
 
 def test_architectures_widths_and_seeds_on_one_stream_train_as_alone(tmp_path) -> None:

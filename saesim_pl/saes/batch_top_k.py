@@ -6,7 +6,7 @@ from torch import Tensor
 
 from saesim_pl.saes.k_sparse import KSparseAutoencoder
 from saesim_pl.saes.output import SAEOutput
-from saesim_pl.saes.sparse_loss import sparse_loss
+from saesim_pl.saes.sparse_loss import sparse_losses
 
 # Share of the threshold that a step keeps: it follows the last hundred steps.
 _DECAY = 0.99
@@ -43,7 +43,7 @@ class BatchTopKSAE(KSparseAutoencoder):
 
     def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
         """Squared error; ``terms`` is ``mse`` (summed over ``d_in``)."""
-        return sparse_loss(self, x, self._select) if self.training else self._error_only(x)
+        return sparse_losses([self], x, self._select)[0] if self.training else self._error_only(x)
 
     def _select(self, pre: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         value, position = largest(pre.flatten(), int(self.k * len(pre)))

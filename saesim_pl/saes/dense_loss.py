@@ -1,6 +1,6 @@
 """Loss of a ReLU autoencoder with a penalty on its latents, in five matrix products."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -11,6 +11,7 @@ from saesim_pl.saes.output import SAEOutput
 from saesim_pl.saes.product import product, transposed_product
 from saesim_pl.saes.row_blocks import row_blocks
 from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder
+from saesim_pl.saes.stack import outputs_of, weights_of
 
 
 class Penalty(NamedTuple):
@@ -20,39 +21,49 @@ class Penalty(NamedTuple):
     slope: Callable[[Tensor], Tensor]
 
 
-def relu_loss(
-    sae: SparseAutoencoder, x: Tensor, coefficient: float, penalty: Penalty | None, name: str
-) -> SAEOutput:
+def relu_losses(
+    saes: Sequence[SparseAutoencoder],
+    x: Tensor,
+    coefficients: Sequence[float],
+    penalty: Penalty | None,
+    name: str,
+) -> list[SAEOutput]:
     r""":math:`\|x - \hat x\|_2^2 + \lambda \sum_i \phi(f_i \|W_{dec,i}\|_2)`, averaged over the batch.
 
     Args:
-        sae: Whose encoder ends in a ReLU.
+        saes: Of one shape, whose encoders end in a ReLU.
         x: Activations.
-        coefficient: :math:`\lambda`.
+        coefficients: :math:`\lambda` of each.
         penalty: :math:`\phi`; the identity where there is none.
         name: Of the penalty among the terms.
     """
-    loss, mse, value, x_hat, latents, fired = _ReLULoss.apply(
-        x, sae.W_enc, sae.b_enc, sae.W_dec, sae.b_dec, Tensor.relu_, coefficient, penalty
-    )
-    return SAEOutput(x_hat, loss, {"mse": mse, name: value}, fired, lambda: latents)
+    coefficient, *others = coefficients
+    if any(other != coefficient for other in others):
+        coefficient = x.new_tensor(coefficients)
+    inputs = weights_of(saes, x)
+    loss, mse, value, x_hat, latents, fired = _ReLULoss.apply(*inputs, Tensor.relu_, coefficient, penalty)
+    return outputs_of(saes, x_hat, loss, {"mse": mse, name: value}, fired, lambda: latents)
 
 
-def masked_loss(sae: SparseAutoencoder, x: Tensor, activate: Callable[[Tensor], Tensor]) -> SAEOutput:
+def masked_losses(
+    saes: Sequence[SparseAutoencoder], x: Tensor, activate: Callable[[Tensor], Tensor]
+) -> list[SAEOutput]:
     r""":math:`\|x - \hat x\|_2^2`, averaged over the batch.
 
     Args:
-        sae: Whose weights are used.
+        saes: Of one shape, whose weights are used.
         x: Activations.
         activate: Gives the latents: the values before activation, those not kept or not positive made 0.
     """
-    weights = sae.W_enc, sae.b_enc, sae.W_dec, sae.b_dec
-    loss, mse, _, x_hat, latents, fired = _ReLULoss.apply(x, *weights, activate, 0.0, None)
-    return SAEOutput(x_hat, loss, {"mse": mse}, fired, lambda: latents)
+    loss, mse, _, x_hat, latents, fired = _ReLULoss.apply(*weights_of(saes, x), activate, 0.0, None)
+    return outputs_of(saes, x_hat, loss, {"mse": mse}, fired, lambda: latents)
 
 
 class _ReLULoss(torch.autograd.Function):
-    """Its (batch, d_sae) tensors are the latents and, on the way back, their gradient."""
+    """Its (batch, d_sae) tensors are the latents and, on the way back, their gradient.
+
+    All may have one dimension more, in front: that of a stack of SAEs, whose losses are then a vector.
+    """
 
     @staticmethod
     def forward(
@@ -70,10 +81,10 @@ class _ReLULoss(torch.autograd.Function):
         x_hat = product(latents, W_dec, b_dec)
         residual = x_hat - x
         mse = mean_square(residual)
-        fired = latents.sum(0, dtype=W_dec.dtype)
-        norms = W_dec.norm(dim=1)
-        value = sum_penalty(penalty, latents, norms) if penalty else fired.dot(norms)
-        value = value / len(x)
+        fired = latents.sum(-2, dtype=W_dec.dtype)
+        norms = W_dec.norm(dim=-1)
+        value = sum_penalty(penalty, latents, norms) if penalty else (fired * norms).sum(-1)
+        value = value / x.shape[-2]
         ctx.save_for_backward(x, W_enc, W_dec, latents, residual, fired, norms)
         ctx.coefficient, ctx.penalty = coefficient, penalty
         ctx.set_materialize_grads(False)  # zeros for what has no gradient, the latents among it
@@ -86,21 +97,22 @@ class _ReLULoss(torch.autograd.Function):
         if grad_loss is None:
             return (None,) * len(ctx.needs_input_grad)
         x, W_enc, W_dec, latents, residual, fired, norms = ctx.saved_tensors
+        per_sample = grad_loss / x.shape[-2]
         # Under autocast the products run in the latents' precision, as they did on the way forward.
         low = latents.dtype
-        grad_x_hat = residual * (2 / len(x) * grad_loss)
-        strength = ctx.coefficient / len(x) * grad_loss
-        grad_b_dec, grad_x_hat = grad_x_hat.sum(0), grad_x_hat.to(low)
+        grad_x_hat = residual * (2 * per_sample)[..., None, None]
+        strength = (ctx.coefficient * per_sample)[..., None]
+        grad_b_dec, grad_x_hat = grad_x_hat.sum(-2), grad_x_hat.to(low)
         # The broadcast bias of the product carries the identity's gradient at no cost.
         bias = None if ctx.penalty else (strength * norms).to(low)
-        grad_pre = product(grad_x_hat, W_dec.T.to(low), bias)
+        grad_pre = product(grad_x_hat, W_dec.mT.to(low), bias)
         of_norms = add_slopes(grad_pre, ctx.penalty, latents, norms, strength) if ctx.penalty else fired
         torch.ops.aten.threshold_backward.grad_input(grad_pre, latents, 0, grad_input=grad_pre)
         grad_W_dec = transposed_product(latents, grad_x_hat).to(W_dec.dtype)
         add_norm_gradient(grad_W_dec, W_dec, norms, strength * of_norms)
-        grad_x = product(grad_pre, W_enc.T.to(low)) - grad_x_hat if ctx.needs_input_grad[0] else None
+        grad_x = product(grad_pre, W_enc.mT.to(low)) - grad_x_hat if ctx.needs_input_grad[0] else None
         grad_W_enc = transposed_product(x.to(low), grad_pre)
-        return grad_x, grad_W_enc, grad_pre.sum(0), grad_W_dec, grad_b_dec, None, None, None
+        return grad_x, grad_W_enc, grad_pre.sum(-2), grad_W_dec, grad_b_dec, None, None, None
 
 
 def _tanh_slope(scaled: Tensor) -> Tensor:
@@ -111,27 +123,30 @@ TANH = Penalty(Tensor.tanh_, _tanh_slope)
 
 
 def sum_penalty(penalty: Penalty, latents: Tensor, norms: Tensor) -> Tensor:
-    """The penalty of all latents."""
-    return sum(penalty.value(block * norms).sum() for (block,) in row_blocks(latents))
+    """The penalty of all latents of an SAE."""
+    norms = norms.unsqueeze(-2)
+    return sum(penalty.value(block * norms).sum((-2, -1)) for (block,) in row_blocks(latents))
 
 
 def add_slopes(
     grad_pre: Tensor, penalty: Penalty, latents: Tensor, norms: Tensor, strength: Tensor
 ) -> Tensor:
     """Add the penalty's gradient to that of the latents; the sum of slopes times latents comes back."""
-    of_norms, scale = torch.zeros_like(norms), strength * norms
+    of_norms, scale, norms = torch.zeros_like(norms), (strength * norms).unsqueeze(-2), norms.unsqueeze(-2)
     for block, grad in row_blocks(latents, grad_pre):
         slope = penalty.slope(block * norms)
-        of_norms += torch.linalg.vecdot(slope, block.to(slope), dim=0)
+        of_norms += torch.linalg.vecdot(slope, block.to(slope), dim=-2)
         grad += slope.mul_(scale)
     return of_norms
 
 
 def mean_square(residual: Tensor) -> Tensor:
     """Squared error, averaged over the batch."""
-    return residual.flatten().dot(residual.flatten()) / len(residual)
+    if residual.dim() == 2:
+        return residual.flatten().dot(residual.flatten()) / len(residual)
+    return residual.square().sum((-2, -1)) / residual.shape[-2]
 
 
 def add_norm_gradient(grad_W_dec: Tensor, W_dec: Tensor, norms: Tensor, grad_norms: Tensor) -> None:
     """Let the gradient of the decoder rows' norms flow on to the rows; that of a row of zeros is 0."""
-    grad_W_dec.addcmul_(W_dec, (grad_norms / norms.clamp_min(torch.finfo(norms.dtype).eps))[:, None])
+    grad_W_dec.addcmul_(W_dec, (grad_norms / norms.clamp_min(torch.finfo(norms.dtype).eps))[..., None])

@@ -1,12 +1,16 @@
 """ReLU autoencoder whose penalty goes from L1 towards L0."""
 
+from collections.abc import Sequence
+from typing import Self
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from saesim_pl.saes.dense_loss import Penalty, relu_loss
+from saesim_pl.saes.dense_loss import Penalty, relu_losses
 from saesim_pl.saes.output import SAEOutput
-from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder, check_not_negative
+from saesim_pl.saes.sparse_autoencoder import check_not_negative
+from saesim_pl.saes.stack import StackableAutoencoder
 
 # Where a latent is 0 the slope of g^p is infinite.
 _OFFSET = 1e-2
@@ -15,7 +19,7 @@ _OFFSET = 1e-2
 _ROWS, _ROWS_OF_BATCH = 128, 8
 
 
-class PAnnealSAE(SparseAutoencoder):
+class PAnnealSAE(StackableAutoencoder):
     r"""ReLU autoencoder with the penalty :math:`\sum_i f_i^p`, weighted by the decoder norms.
 
     .. math:: \|x - \hat x\|_2^2 + \lambda \sum_i \phi_p(f_i \|W_{dec,i}\|_2), \quad
@@ -61,22 +65,23 @@ class PAnnealSAE(SparseAutoencoder):
         """Latents of ``x``, at least 0."""
         return torch.addmm(self.b_enc, x, self.W_enc).relu_()
 
-    def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
+    @property
+    def shared_settings(self) -> float | None:
+        """The exponent; its coefficient may differ. An SAE that keeps its penalty's size is left alone."""
+        return None if self.keep_size else self.p
+
+    @classmethod
+    def losses(cls, saes: Sequence[Self], x: Float[Tensor, "batch d_in"]) -> list[SAEOutput]:
         """Squared error plus penalty; ``terms`` are ``mse`` (summed over ``d_in``) and ``lp``."""
-        p = self.p
+        first = saes[0]
+        if first.keep_size:
+            return [first._loss_keeping_size(x)]
+        return relu_losses(saes, x, [sae.l1_coefficient for sae in saes], _penalty(first.p), "lp")
 
-        def value(scaled: Tensor) -> Tensor:
-            return scaled.add_(_OFFSET).pow_(p).sub_(_OFFSET**p)
-
-        def slope(scaled: Tensor) -> Tensor:
-            return scaled.add_(_OFFSET).pow_(p - 1).mul_(p)
-
-        penalty = Penalty(value, slope)
-        if not self.keep_size:
-            return relu_loss(self, x, self.l1_coefficient, penalty, "lp")
+    def _loss_keeping_size(self, x: Tensor) -> SAEOutput:
         if self.training:
             self._follow_p()
-        output = relu_loss(self, x, self.l1_coefficient * self.factor, penalty, "lp")
+        output = relu_losses([self], x, [self.l1_coefficient * self.factor], _penalty(self.p), "lp")[0]
         if self.training:
             self._remember(output.latents[:_ROWS_OF_BATCH])
         return output
@@ -92,3 +97,13 @@ class PAnnealSAE(SparseAutoencoder):
     def _remember(self, latents: Tensor) -> None:
         scaled = (latents * self.W_dec.norm(dim=1)).to(self.recent)
         self.recent.copy_(torch.cat([self.recent[len(scaled) :], scaled]))
+
+
+def _penalty(p: float) -> Penalty:
+    def value(scaled: Tensor) -> Tensor:
+        return scaled.add_(_OFFSET).pow_(p).sub_(_OFFSET**p)
+
+    def slope(scaled: Tensor) -> Tensor:
+        return scaled.add_(_OFFSET).pow_(p - 1).mul_(p)
+
+    return Penalty(value, slope)

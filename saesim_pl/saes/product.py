@@ -18,24 +18,26 @@ def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
     576 -> 4608. What the kernel lacks (other types, autocast, compilation) goes PyTorch's own way.
 
     Args:
-        a: (rows, inner).
-        b: (inner, columns).
+        a: (rows, inner), or a stack of such.
+        b: (inner, columns), as many.
         bias: Of the columns.
     """
     if _ONEDNN and _suits_onednn(a, b) and (bias is None or bias.dtype == torch.float32):
         return _ONEDNN(a, b.T, bias, "none", [], "")
-    return a @ b if bias is None else torch.addmm(bias, a, b)
+    if bias is None:
+        return a @ b
+    return torch.addmm(bias, a, b) if a.dim() == 2 else torch.baddbmm(bias[:, None], a, b)
 
 
 def transposed_product(a: Tensor, b: Tensor) -> Tensor:
     """``a.T @ b``; see :func:`product`.
 
     Args:
-        a: (batch, rows).
-        b: (batch, columns).
+        a: (batch, rows), or a stack of such.
+        b: (batch, columns), as many.
     """
     if not (_ONEDNN and _suits_onednn(a, b)):
-        return a.T @ b
+        return a.mT @ b
     # The kernel copies both sides, transposed: the batch comes by parts, the wider matrix on the right.
     if a.shape[1] > b.shape[1]:
         return transposed_product(b, a).T.contiguous()
@@ -47,5 +49,7 @@ def transposed_product(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _suits_onednn(a: Tensor, b: Tensor) -> bool:
-    plain = a.device.type == "cpu" and a.dtype == b.dtype == torch.float32 and a.numel() and b.numel()
-    return bool(plain) and not (torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling())
+    plain = a.device.type == "cpu" and a.dtype == b.dtype == torch.float32 and a.dim() == 2
+    if torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling():
+        return False
+    return bool(plain and a.numel() and b.numel())

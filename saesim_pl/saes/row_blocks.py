@@ -1,4 +1,4 @@
-"""Passing over a (batch, d_sae) tensor without another of its size."""
+"""Passing over a (..., batch, d_sae) tensor without another of its size."""
 
 from collections.abc import Iterator
 
@@ -17,5 +17,6 @@ def row_blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """
     first = tensors[0]
     block = _CPU_BLOCK if first.device.type == "cpu" else _GPU_BLOCK
-    rows = len(first) if torch.compiler.is_compiling() else max(1, block // first.shape[1])
-    return zip(*(tensor.split(max(1, rows)) for tensor in tensors), strict=True)
+    row = first.shape[:-2].numel() * first.shape[-1]
+    rows = first.shape[-2] if torch.compiler.is_compiling() else block // row
+    return zip(*(tensor.split(max(1, rows), -2) for tensor in tensors), strict=True)

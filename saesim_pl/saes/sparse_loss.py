@@ -1,6 +1,6 @@
 """Squared error of an autoencoder few of whose latents fire, by sums of few rows where that is faster."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,13 +9,17 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import embedding_bag
 
-from saesim_pl.saes.dense_loss import masked_loss
+from saesim_pl.saes.dense_loss import masked_losses
 from saesim_pl.saes.k_sparse import KSparseAutoencoder
 from saesim_pl.saes.output import SAEOutput
 from saesim_pl.saes.product import product
+from saesim_pl.saes.stack import outputs_of, weights_of
 
 Select = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
-"""Of the values before activation, those that may fire: their rows (ascending), latents and values."""
+"""Of the values before activation, those that may fire: their rows (ascending), latents and values.
+
+Those of a stack of SAEs are below each other.
+"""
 
 # Where k is this share of d_sae or more, whole products are faster than sums of k rows. On a CPU steps of
 # TopK took, at 256 -> 512 and in units of five products, .60, .70, .96, 1.52 by sums and .93, .95, 1.02, 1.01
@@ -23,41 +27,45 @@ Select = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
 _DENSE_SHARE = 1 / 8
 
 
-def sparse_loss(
-    sae: KSparseAutoencoder, x: Tensor, select: Select, prefixes: tuple[int, ...] = ()
-) -> SAEOutput:
+def sparse_losses(
+    saes: Sequence[KSparseAutoencoder], x: Tensor, select: Select, prefixes: tuple[int, ...] = ()
+) -> list[SAEOutput]:
     r"""Mean over prefixes m of :math:`\|x - b_{dec} - \sum_{i < m} f_i W_{dec,i}\|_2^2` and over the batch.
 
     Args:
-        sae: Whose weights are used.
+        saes: Of one shape and ``k``, whose weights are used.
         x: Activations.
         select: Chooses the entries of ``f``; those that are not positive become 0.
         prefixes: Ascending numbers of latents, the last of them ``d_sae``; by default that one alone.
     """
-    if not prefixes and sae.k >= _DENSE_SHARE * sae.d_sae:
-        return masked_loss(sae, x, partial(_keep_selected, select))
-    loss, mse, x_hat, row, latent, value = _SparseLoss.apply(
-        x, sae.W_enc, sae.b_enc, sae.W_dec, sae.b_dec, select, prefixes or (sae.d_sae,)
-    )
-    fired = x.new_zeros(sae.d_sae, dtype=value.dtype).index_add_(0, latent, value)
+    d_sae = saes[0].d_sae
+    if not prefixes and saes[0].k >= _DENSE_SHARE * d_sae:
+        return masked_losses(saes, x, partial(_keep_selected, select))
+    x, *weights = weights_of(saes, x)
+    loss, mse, x_hat, row, latent, value = _SparseLoss.apply(x, *weights, select, prefixes or (d_sae,))
+    n_latents = loss.numel() * d_sae
+    fired = x.new_zeros(n_latents, dtype=value.dtype).index_add_(0, latent, value)
 
     def latents() -> Tensor:
-        return value.new_zeros(len(x), sae.d_sae).index_put_((row, latent), value)
+        flat = value.new_zeros(x.shape[:-1].numel(), d_sae).index_put_((row, latent % d_sae), value)
+        return flat.view(*x.shape[:-1], d_sae)
 
     terms = {"mse": mse, "prefix_mse": loss.detach()} if prefixes else {"mse": mse}
-    return SAEOutput(x_hat, loss, terms, fired, latents)
+    return outputs_of(saes, x_hat, loss, terms, fired.view(*loss.shape, d_sae), latents)
 
 
 def _keep_selected(select: Select, pre: Tensor) -> Tensor:
-    row, latent, value = select(pre)
-    return torch.zeros_like(pre).index_put_((row, latent), value.relu())
+    rows = pre.flatten(0, -2)
+    row, latent, value = select(rows)
+    return torch.zeros_like(rows).index_put_((row, latent), value.relu()).view_as(pre)
 
 
 class _SparseLoss(torch.autograd.Function):
     """Sums the rows of few latents instead of multiplying by all, forward and backward.
 
     Every entry lies in a bag: its sample, once for each prefix that it is the first to belong to. Bags of
-    one prefix follow each other, so that the errors of all prefixes are one table of rows.
+    one prefix follow each other, so that the errors of all prefixes are one table of rows. Of a stack of
+    SAEs the samples are rows below each other, and so are the latents.
     """
 
     @staticmethod
@@ -71,22 +79,24 @@ class _SparseLoss(torch.autograd.Function):
         select: Select,
         prefixes: tuple[int, ...],
     ) -> tuple[Tensor, ...]:
-        row, latent, value = select(product(x, W_enc, b_enc))
-        value, bag, n_prefixes = value.to(W_dec.dtype).relu_(), row, len(prefixes)
+        row, latent, value = select(product(x, W_enc, b_enc).flatten(0, -2))
+        value, bag, n_prefixes, n_rows = value.to(W_dec.dtype).relu_(), row, len(prefixes), x[..., 0].numel()
         if n_prefixes > 1:
             ends = torch.tensor(prefixes, device=x.device)
-            bag = row + len(x) * torch.bucketize(latent, ends, right=True)
+            bag = row + n_rows * torch.bucketize(latent, ends, right=True)
             bag, order = bag.sort()
             row, latent, value = row[order], latent[order], value[order]
-        sums = _sum_bags(latent, W_dec, bag, n_prefixes * len(x), value)
-        x_hat = sums.view(n_prefixes, *x.shape).cumsum_(0) + b_dec
+        if W_dec.dim() > 2:
+            latent = latent + row // x.shape[-2] * W_dec.shape[-2]
+        sums = _sum_bags(latent, W_dec.flatten(0, -2), bag, n_prefixes * n_rows, value)
+        x_hat = sums.view(n_prefixes, *x.shape).cumsum_(0) + b_dec.unsqueeze(-2)
         residual = x_hat - x
-        errors = residual.square().sum((1, 2)) / len(x)
+        errors = residual.square().sum((-2, -1)) / x.shape[-2]
         ctx.save_for_backward(x, W_enc, W_dec, residual, row, latent, value, bag)
         last = x_hat[-1], row, latent, value
         ctx.set_materialize_grads(False)  # zeros for what has no gradient, the latents among it
         ctx.mark_non_differentiable(*last, mse := errors[-1].clone())
-        return errors.mean(), mse, *last
+        return errors.mean(0), mse, *last
 
     @staticmethod
     @once_differentiable
@@ -94,21 +104,21 @@ class _SparseLoss(torch.autograd.Function):
         if grad_loss is None:
             return (None,) * len(ctx.needs_input_grad)
         x, W_enc, W_dec, residual, row, latent, value, bag = ctx.saved_tensors
-        grad_x_hat = residual * (2 / residual.shape[0] / len(x) * grad_loss)
+        grad_x_hat = residual * (2 / len(residual) / x.shape[-2] * grad_loss)[..., None, None]
         if len(grad_x_hat) > 1:  # what enters a prefix enters all longer ones
             grad_x_hat = grad_x_hat.flip(0).cumsum_(0).flip(0)
-        grad_b_dec, table = grad_x_hat[0].sum(0), grad_x_hat.flatten(0, 1)
-        grad_value = _dot_rows(table, bag, W_dec, latent).mul_(value > 0)
+        grad_b_dec, table, decoder = grad_x_hat[0].sum(-2), grad_x_hat.flatten(0, -2), W_dec.flatten(0, -2)
+        grad_value = _dot_rows(table, bag, decoder, latent).mul_(value > 0)
         sorted_latent, order = latent.sort()
-        d_sae = W_dec.shape[0]
-        grad_W_dec = _sum_bags(bag[order], table, sorted_latent, d_sae, value[order])
-        grad_W_enc = _sum_bags(row[order], x.to(value.dtype), sorted_latent, d_sae, grad_value[order])
-        grad_b_enc = torch.zeros_like(W_dec[:, 0]).index_add_(0, latent, grad_value)
+        entries, samples = (sorted_latent, len(decoder)), x.flatten(0, -2).to(value.dtype)
+        grad_W_dec = _sum_bags(bag[order], table, *entries, value[order]).view_as(W_dec)
+        grad_W_enc = _sum_bags(row[order], samples, *entries, grad_value[order]).view_as(W_dec)
+        grad_b_enc = torch.zeros_like(decoder[:, 0]).index_add_(0, latent, grad_value).view_as(W_dec[..., 0])
         grad_x = None
         if ctx.needs_input_grad[0]:
-            rows = W_enc.T[latent] * grad_value[:, None]
-            grad_x = torch.zeros_like(x).index_add_(0, row, rows).sub_(grad_x_hat[0])
-        return grad_x, grad_W_enc.T.contiguous(), grad_b_enc, grad_W_dec, grad_b_dec, None, None
+            rows = W_enc.mT.flatten(0, -2)[latent] * grad_value[:, None]
+            grad_x = torch.zeros_like(samples).index_add_(0, row, rows).view_as(x).sub_(grad_x_hat[0])
+        return grad_x, grad_W_enc.mT.contiguous(), grad_b_enc, grad_W_dec, grad_b_dec, None, None
 
 
 def _sum_bags(index: Tensor, table: Tensor, bag: Tensor, n_bags: int, weight: Tensor) -> Tensor:

@@ -1,19 +1,21 @@
 """ReLU autoencoder with an L1 or a tanh penalty."""
 
-from typing import Literal, get_args
+from collections.abc import Sequence
+from typing import Literal, Self, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from saesim_pl.saes.dense_loss import TANH, relu_loss
+from saesim_pl.saes.dense_loss import TANH, relu_losses
 from saesim_pl.saes.output import SAEOutput
-from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder, check_not_negative
+from saesim_pl.saes.sparse_autoencoder import check_not_negative
+from saesim_pl.saes.stack import StackableAutoencoder
 
 PenaltyName = Literal["l1", "tanh"]
 
 
-class StandardSAE(SparseAutoencoder):
+class StandardSAE(StackableAutoencoder):
     r"""ReLU autoencoder whose penalty is weighted by the decoder norms.
 
     .. math:: \|x - \hat x\|_2^2 + \lambda \sum_i \phi(f_i \|W_{dec,i}\|_2), \quad
@@ -47,7 +49,14 @@ class StandardSAE(SparseAutoencoder):
         """Latents of ``x``, at least 0."""
         return torch.addmm(self.b_enc, x, self.W_enc).relu_()
 
-    def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
+    @property
+    def shared_settings(self) -> PenaltyName:
+        """The penalty; its coefficient may differ."""
+        return self.penalty
+
+    @classmethod
+    def losses(cls, saes: Sequence[Self], x: Float[Tensor, "batch d_in"]) -> list[SAEOutput]:
         """Squared error plus penalty; ``terms`` are ``mse`` (summed over ``d_in``) and ``l1`` or ``tanh``."""
-        phi = TANH if self.penalty == "tanh" else None
-        return relu_loss(self, x, self.l1_coefficient, phi, self.penalty)
+        name = saes[0].penalty
+        phi = TANH if name == "tanh" else None
+        return relu_losses(saes, x, [sae.l1_coefficient for sae in saes], phi, name)

@@ -1,15 +1,20 @@
 """Autoencoder that keeps the k largest latents of each sample."""
 
+from collections.abc import Sequence
+from functools import partial
+from typing import Self
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from saesim_pl.saes.k_sparse import KSparseAutoencoder
 from saesim_pl.saes.output import SAEOutput
-from saesim_pl.saes.sparse_loss import sparse_loss
+from saesim_pl.saes.sparse_loss import sparse_losses
+from saesim_pl.saes.stack import StackableAutoencoder
 
 
-class TopKSAE(KSparseAutoencoder):
+class TopKSAE(KSparseAutoencoder, StackableAutoencoder):
     r"""Keeps the k largest latents of each sample, which makes a penalty unnecessary.
 
     .. math:: \|x - \hat x\|_2^2, \quad f = ReLU(TopK(x W_{enc} + b_{enc})),
@@ -33,11 +38,20 @@ class TopKSAE(KSparseAutoencoder):
         value, latent = pre.topk(self.k, dim=1, sorted=False)
         return torch.zeros_like(pre).scatter_(1, latent, value.relu())
 
-    def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
-        """Squared error; ``terms`` is ``mse`` (summed over ``d_in``)."""
-        return sparse_loss(self, x, self._select) if self.training else self._error_only(x)
+    @property
+    def shared_settings(self) -> int | None:
+        """How many latents fire; evaluated alone."""
+        return self.k if self.training else None
 
-    def _select(self, pre: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        value, latent = pre.topk(self.k, dim=1, sorted=False)
-        row = torch.arange(len(pre), device=pre.device).repeat_interleave(self.k)
-        return row, latent.flatten(), value.flatten()
+    @classmethod
+    def losses(cls, saes: Sequence[Self], x: Float[Tensor, "batch d_in"]) -> list[SAEOutput]:
+        """Squared error; ``terms`` is ``mse`` (summed over ``d_in``)."""
+        if saes[0].training:
+            return sparse_losses(saes, x, partial(_largest_of_rows, saes[0].k))
+        return [sae._error_only(x) for sae in saes]
+
+
+def _largest_of_rows(k: int, pre: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    value, latent = pre.topk(k, dim=1, sorted=False)
+    row = torch.arange(len(pre), device=pre.device).repeat_interleave(k)
+    return row, latent.flatten(), value.flatten()
