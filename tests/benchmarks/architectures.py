@@ -20,6 +20,7 @@ import torch
 
 from saesim_pl import saes
 from saesim_pl.optimisation import clip_each
+from saesim_pl.saes.stack import joint_losses
 
 ARCHITECTURES = [name for name in saes.__all__ if name.endswith("SAE")]
 WARM_UP = 3
@@ -49,7 +50,8 @@ def training_step(name: str, batches: list[torch.Tensor], d_sae: int, k: int, n:
     adam = torch.optim.Adam([p for sae in cohort for p in sae.parameters()], lr=1e-3, fused=True)
 
     def step(i: int) -> None:
-        loss = torch.stack([sae.loss(batches[i % len(batches)]).loss for sae in cohort]).sum()
+        outputs = joint_losses(cohort, [batches[i % len(batches)]] * n)
+        loss = torch.stack([output.loss for output in outputs]).sum()
         adam.zero_grad()
         loss.backward()
         clip_each(cohort, 1.0)
