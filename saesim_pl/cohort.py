@@ -24,8 +24,8 @@ class SAECohort(NormalizedSAEs):
     The trainer's ``gradient_clip_val`` bounds the norm of each SAE's gradient by itself. Logs
     ``train/<sae>/<term>`` while training, and over all validation rows ``<sae>/loss``, its terms and what
     :class:`~saesim_pl.metrics.SAEQuality` gives: ``<sae>/l0``, ``/dead``, ``/dense``, ``/fvu``, ``/cosine``
-    and ``/bias``. All are of activations as the data serve them; ``folded`` gives SAEs that read raw ones.
-    SAEs alike on one stream are computed together where that is faster, equal to 1e-5 to those alone.
+    and ``/bias``, all of activations as the data serve them; ``folded`` gives SAEs that read raw ones. SAEs
+    alike on one stream are computed together where that is faster, equal to 1e-5 to those alone.
 
     Args:
         saes: By name, what makes an SAE once it is told ``d_in``.
@@ -181,10 +181,8 @@ class SAECohort(NormalizedSAEs):
 
     def _losses(self, batch: dict[str, Tensor]) -> dict[str, SAEOutput]:
         inputs = [batch[self.reads[name]] for name in self.saes]
-        if self._compiled:
-            outputs = [loss(x) for loss, x in zip(self._compiled, inputs, strict=True)]
-        else:
-            outputs = joint_losses(self.saes.values(), inputs)
+        compiled = [loss(x) for loss, x in zip(self._compiled, inputs, strict=False)]
+        outputs = compiled or joint_losses(self.saes.values(), inputs)
         return dict(zip(self.saes, outputs, strict=True))
 
     def _added_losses(self, name: str, batch: dict[str, Tensor], output: SAEOutput) -> dict[str, Tensor]:
