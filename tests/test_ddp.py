@@ -18,10 +18,13 @@ ARGS = (
 )
 
 
-# Chooses latents among its process's own rows, so only the two processes have it: a and b do not notice.
-BATCH_TOP_K = (
+# Only the two processes have these; a and b do not notice. BatchTopK chooses latents among its process's own
+# rows; d and e are computed together.
+MORE = (
     '--model.init_args.saes.c={"class_path": "saesim_pl.saes.BatchTopKSAE", "init_args": {"d_sae": 32}}',
-    '--model.init_args.reads={"c": "a"}',
+    '--model.init_args.saes.d={"class_path": "saesim_pl.saes.TopKSAE", "init_args": {"d_sae": 32}}',
+    '--model.init_args.saes.e={"class_path": "saesim_pl.saes.TopKSAE", "init_args": {"d_sae": 32}}',
+    '--model.init_args.reads={"c": "a", "d": "a", "e": "a"}',
     "--config=tests/data/same_buffers.yaml",
 )
 
@@ -42,7 +45,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     ddp = ["--trainer.devices=2", "--trainer.accelerator=cpu", "--trainer.strategy=ddp"]
     saesim = str(Path(sys.executable).with_name("saesim"))
     run = subprocess.run(
-        [saesim, *ARGS, *BATCH_TOP_K, f"--trainer.logger.init_args.save_dir={two}", *ddp],
+        [saesim, *ARGS, *MORE, f"--trainer.logger.init_args.save_dir={two}", *ddp],
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": "."},
         capture_output=True,
         text=True,
@@ -54,7 +57,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     for name, weight in weights_one.items():
         torch.testing.assert_close(weights_two[name], weight, atol=1e-5, rtol=0)
     assert "saes.c.threshold" in weights_two
-    rows_two = [row for row in rows_two if "c" not in row["pair"].split("~")]
+    rows_two = [row for row in rows_two if not {*"cde", "all"} & {*row["pair"].split("~")}]
     assert len(rows_one) == len(rows_two) > 30
     for row_one, row_two in zip(rows_one, rows_two, strict=True):
         assert row_two | {"value": 0, "chance": 0} == row_one | {"value": 0, "chance": 0}
