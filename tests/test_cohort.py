@@ -6,6 +6,7 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger
+from torch import nn
 
 from saesim_pl import saes
 from saesim_pl.callbacks import Anneal
@@ -16,6 +17,7 @@ from saesim_pl.functional import (
     reconstruction_cosine,
     relative_reconstruction_bias,
 )
+from saesim_pl.optimisation import clip_each
 from saesim_pl.saes import StandardSAE, stack
 
 
@@ -151,6 +153,20 @@ def test_clipping_bounds_each_gradient_by_itself() -> None:
     norm = torch.cat([p.grad.flatten() for p in model.saes["a"].parameters()]).norm()
     assert norm.item() == pytest.approx(1.0, rel=1e-4)
     assert torch.equal(model.saes["b"].W_enc.grad, small)
+
+
+def test_clipping_is_that_of_pytorch_and_leaves_frozen_saes() -> None:
+    ours, theirs = cohort("a", "b").saes, cohort("a", "b").saes
+    ours["c"] = StandardSAE(3, 4).requires_grad_(False)
+    torch.manual_seed(0)
+    for mine, other in zip(ours["b"].parameters(), theirs["b"].parameters(), strict=True):
+        mine.grad = torch.randn_like(mine)
+        other.grad = mine.grad.clone()
+    clip_each(ours.values(), 0.5)
+    nn.utils.clip_grad_norm_(theirs["b"].parameters(), 0.5)
+    for mine, other in zip(ours["b"].parameters(), theirs["b"].parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, other.grad)
+    assert ours["c"].W_enc.grad is None
 
 
 def test_seeds_decide_the_initial_weights() -> None:
