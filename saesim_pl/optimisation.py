@@ -50,6 +50,8 @@ def clip_each(modules: Iterable[nn.Module], max_norm: float) -> None:
     """Bound the norm of each module's gradient by itself: a joint norm would couple them."""
     grads = [[p.grad for p in module.parameters() if p.grad is not None] for module in modules]
     grads = [own for own in grads if own]
+    if not grads:
+        return
     # The norms of all in a few calls: for small modules their number is what clipping costs.
     norms = torch.stack(torch._foreach_norm([grad for own in grads for grad in own]))
     totals = torch.stack(torch._foreach_norm(norms.split([len(own) for own in grads])))
@@ -74,7 +76,8 @@ class FiniteLosses:
     """Refuses a step whose loss is NaN or infinite before it changes a weight.
 
     On a CPU the error comes at once. To look at every loss would hold up an accelerator: there Adam itself
-    skips the step, and the error comes when the next step is logged.
+    skips this step and all that follow, and the error comes when the next step is logged. (Where a gradient
+    scaler looks after the gradients, it skips.) Processes refuse together: gradients are theirs in common.
     """
 
     def __init__(self) -> None:
@@ -88,13 +91,16 @@ class FiniteLosses:
         Raises:
             ValueError: Naming the stream and the batch, or the scale that overflows.
         """
+        refused = (~loss.detach().isfinite()).float()
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.all_reduce(refused, torch.distributed.ReduceOp.MAX)
         if loss.device.type == "cpu":
-            if not loss.isfinite():
+            if refused:
                 explain_not_finite(batch, where)
             return
-        refused = ~loss.detach().isfinite()
-        optimizer.found_inf = refused.float()
-        self._refused = refused if self._refused is None else self._refused | refused
+        self._refused = refused if self._refused is None else self._refused.maximum(refused)
+        if optimizer.defaults.get("fused"):
+            optimizer.found_inf = self._refused
         if logs and self._refused:
             explain_not_finite(batch, f"the steps logged at {where}")
 
@@ -108,4 +114,4 @@ def explain_not_finite(batch: dict[str, Tensor], where: str) -> None:
     for stream, x in batch.items():
         if bad := int((~x.isfinite()).any(1).sum()):
             raise ValueError(f"stream {stream!r} has NaN or infinity in {bad} of {len(x)} rows of {where}")
-    raise ValueError(f"the loss is not finite in {where}: lower lr, or the activations' scale")
+    raise ValueError(f"a loss is not finite in {where}: lower lr, or the activations' scale")

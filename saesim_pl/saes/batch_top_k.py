@@ -43,7 +43,14 @@ class BatchTopKSAE(KSparseAutoencoder):
 
     def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
         """Squared error; ``terms`` is ``mse`` (summed over ``d_in``)."""
-        return sparse_losses([self], x, self._select)[0] if self.training else self._error_only(x)
+        return self._training_loss(x) if self.training else self._error_only(x)
+
+    def _training_loss(self, x: Tensor, prefixes: tuple[int, ...] = ()) -> SAEOutput:
+        before = self.threshold.clone()
+        [output] = sparse_losses([self], x, self._select, prefixes)
+        # A batch that is going to be refused leaves no trace.
+        self.threshold.copy_(torch.where(output.loss.detach().isfinite(), self.threshold, before))
+        return output
 
     def _select(self, pre: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         value, position = largest(pre.flatten(), int(self.k * len(pre)))
@@ -71,7 +78,7 @@ def largest(values: Float[Tensor, " n"], k: int) -> tuple[Tensor, Tensor]:
     wanted = int(1.1 * k / every) + 64
     if values.device.type == "cpu" and n_sampled > 4 * wanted:
         bound = values[::every].topk(wanted).values[-1]
-        near = (values > bound).nonzero().squeeze(1)
+        near = (~(values <= bound)).nonzero().squeeze(1)  # NaN among them: it is not to be hidden
         if len(near) >= k:
             value, position = values[near].topk(k, sorted=False)
             return value, near[position]

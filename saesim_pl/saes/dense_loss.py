@@ -39,7 +39,7 @@ def relu_losses(
     """
     coefficient, *others = coefficients
     if any(other != coefficient for other in others):
-        coefficient = x.new_tensor(coefficients)
+        coefficient = saes[0].W_dec.new_tensor(coefficients)
     inputs = weights_of(saes, x)
     loss, mse, value, x_hat, latents, fired = _ReLULoss.apply(*inputs, Tensor.relu_, coefficient, penalty)
     return outputs_of(saes, x_hat, loss, {"mse": mse, name: value}, fired, lambda: latents)

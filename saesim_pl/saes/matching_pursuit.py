@@ -64,7 +64,7 @@ class MatchingPursuitSAE(KSparseAutoencoder):
     def encode(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_sae"]:
         """Latents of ``x``, at least 0, at most ``k`` of a row above."""
         _, chosen, values = _pursue(x, self.W_dec, self.b_dec, self.k)
-        return x.new_zeros(len(x), self.d_sae).scatter_add(1, chosen, values)
+        return values.new_zeros(len(x), self.d_sae).scatter_add(1, chosen, values)
 
     def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
         """Squared norm of the last residual; ``terms`` is ``mse`` (summed over ``d_in``)."""
@@ -74,7 +74,7 @@ class MatchingPursuitSAE(KSparseAutoencoder):
         def latents() -> Tensor:
             return values.new_zeros(len(x), self.d_sae).scatter_add_(1, chosen, values)
 
-        return SAEOutput(x - residual, loss, {"mse": loss.detach()}, fired, latents)
+        return SAEOutput(x.detach() - residual, loss, {"mse": loss.detach()}, fired, latents)
 
 
 class _PursuitLoss(torch.autograd.Function):

@@ -6,7 +6,6 @@ from torch import Tensor
 
 from saesim_pl.saes.batch_top_k import BatchTopKSAE
 from saesim_pl.saes.output import SAEOutput
-from saesim_pl.saes.sparse_loss import sparse_losses
 
 
 class MatryoshkaSAE(BatchTopKSAE):
@@ -52,7 +51,7 @@ class MatryoshkaSAE(BatchTopKSAE):
         if not self.training:
             return self._error_only(x)
         prefixes = torch.tensor(self.group_sizes).cumsum(0).tolist()
-        return sparse_losses([self], x, self._select, tuple(prefixes))[0]
+        return self._training_loss(x, tuple(prefixes))
 
 
 def _halves(d_sae: int) -> list[int]:

@@ -83,7 +83,7 @@ class PAnnealSAE(StackableAutoencoder):
             self._follow_p()
         output = relu_losses([self], x, [self.l1_coefficient * self.factor], _penalty(self.p), "lp")[0]
         if self.training:
-            self._remember(output.latents[:_ROWS_OF_BATCH])
+            self._remember(output)
         return output
 
     @torch.no_grad()
@@ -94,9 +94,11 @@ class PAnnealSAE(StackableAutoencoder):
         self.recent_p.copy_(p)
 
     @torch.no_grad()
-    def _remember(self, latents: Tensor) -> None:
-        scaled = (latents * self.W_dec.norm(dim=1)).to(self.recent)
-        self.recent.copy_(torch.cat([self.recent[len(scaled) :], scaled]))
+    def _remember(self, output: SAEOutput) -> None:
+        scaled = (output.latents[:_ROWS_OF_BATCH] * self.W_dec.norm(dim=1)).to(self.recent)
+        recent = torch.cat([self.recent[len(scaled) :], scaled])
+        # A batch that is going to be refused leaves no trace.
+        self.recent.copy_(torch.where(output.loss.isfinite(), recent, self.recent))
 
 
 def _penalty(p: float) -> Penalty:

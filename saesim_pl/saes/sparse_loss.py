@@ -89,7 +89,9 @@ class _SparseLoss(torch.autograd.Function):
         if W_dec.dim() > 2:
             latent = latent + row // x.shape[-2] * W_dec.shape[-2]
         sums = _sum_bags(latent, W_dec.flatten(0, -2), bag, n_prefixes * n_rows, value)
-        x_hat = sums.view(n_prefixes, *x.shape).cumsum_(0) + b_dec.unsqueeze(-2)
+        sums = sums.view(n_prefixes, *x.shape)
+        # Deterministic runs on a GPU refuse cumulative sums: only Matryoshka needs them.
+        x_hat = (sums.cumsum_(0) if n_prefixes > 1 else sums) + b_dec.unsqueeze(-2)
         residual = x_hat - x
         errors = residual.square().sum((-2, -1)) / x.shape[-2]
         ctx.save_for_backward(x, W_enc, W_dec, residual, row, latent, value, bag)

@@ -72,7 +72,8 @@ def _what_is_shared(sae: SparseAutoencoder, x: Tensor, place: int) -> Hashable:
         return place
     if sae.shared_settings is None or not is_worthwhile(x, sae.d_sae):
         return place
-    return id(x), type(sae), sae.W_dec.shape, sae.shared_settings
+    weight = sae.W_dec
+    return id(x), type(sae), weight.shape, weight.dtype, weight.device, sae.shared_settings
 
 
 def is_worthwhile(x: Float[Tensor, "batch d_in"], d_sae: int) -> bool:

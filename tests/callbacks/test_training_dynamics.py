@@ -18,7 +18,7 @@ from saesim_pl.callbacks import (
 )
 from saesim_pl.cohort import SAECohort
 from saesim_pl.data import SyntheticActivations
-from saesim_pl.saes import MatryoshkaSAE, StandardSAE, TopKSAE
+from saesim_pl.saes import BatchTopKSAE, MatryoshkaSAE, PAnnealSAE, StandardSAE, TopKSAE
 
 D_IN, D_SAE, STEPS = 12, 24, 16
 
@@ -223,18 +223,34 @@ def test_sampled_prefixes_differ_by_step_and_depend_on_nothing_else() -> None:
     assert all(sum(sizes) == D_SAE and len(sizes) <= 3 for sizes in seen)
 
 
-def test_a_bad_batch_is_refused_and_the_weights_kept() -> None:
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (float("nan"), "stream 'a' has NaN or infinity in 1 of 64 rows of batch 3 of epoch 0"),
+        (1e30, "a loss is not finite in batch 3 of epoch 0: lower lr, or the activations' scale"),
+    ],
+)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda d_in: StandardSAE(d_in, D_SAE),
+        lambda d_in: BatchTopKSAE(d_in, D_SAE, k=4),
+        lambda d_in: MatryoshkaSAE(d_in, D_SAE, k=4),
+        lambda d_in: PAnnealSAE(d_in, D_SAE, keep_size=True),
+    ],
+)
+def test_a_bad_batch_is_refused_and_leaves_no_trace(make, value: float, message: str) -> None:
     class Spoil(Callback):
         def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
-            self.weights = pl_module.saes["a"].W_dec.detach().clone()
+            self.state = {name: tensor.clone() for name, tensor in pl_module.saes["a"].state_dict().items()}
             if batch_idx == 3:
-                batch["a"][1, 2] = float("nan")
+                batch["a"][1] = value
 
-    spoil, model = Spoil(), cohort()
-    message = "stream 'a' has NaN or infinity in 1 of 64 rows of batch 3 of epoch 0"
+    spoil, model = Spoil(), cohort(make)
     with pytest.raises(ValueError, match=message):
         fit(model, spoil)
-    assert torch.equal(model.saes["a"].W_dec, spoil.weights)
+    for name, tensor in model.saes["a"].state_dict().items():
+        assert torch.equal(tensor, spoil.state[name]), name
 
 
 def test_warm_up_and_decay_of_the_learning_rate() -> None:
