@@ -9,7 +9,7 @@ from scipy.special import ndtr, ndtri
 from torch import Tensor
 
 from saesim_pl.truth.correlation import Correlation, LowRankCorrelation
-from saesim_pl.truth.dependence import Dependence, Draw, Sampler, sample_starts
+from saesim_pl.truth.dependence import Dependence, Draw, FiringRates, Sampler, sample_starts
 
 # Cells whose normal variables are held at once: they stay in the cache.
 BLOCK = 2**17
@@ -44,19 +44,14 @@ class GaussianCopula(Dependence):
     def __init__(self, correlation: Correlation | None = None) -> None:
         self.correlation = correlation or LowRankCorrelation()
 
-    def sampler(
-        self,
-        rates: Float[np.ndarray, "n_streams n_features"],
-        clusters: Int[np.ndarray, " n_features"],
-        on_request: Bool[np.ndarray, "n_streams n_features"],
-        rng: np.random.Generator,
-    ) -> Sampler:
+    def sampler(self, wanted: FiringRates, rng: np.random.Generator) -> Sampler:
         """Draws correlated firings.
 
         Raises:
             ValueError: There is no such correlation matrix.
         """
-        return ThresholdSampler(rates, on_request, *self.correlation.factors(rates.shape[1], rng))
+        factors = self.correlation.factors(wanted.rates.shape[1], rng)
+        return ThresholdSampler(wanted.rates, wanted.on_request, *factors)
 
 
 class ThresholdSampler(Sampler):

@@ -9,7 +9,7 @@ from torch import Tensor
 from saesim_pl.truth.checks import check_positive
 from saesim_pl.truth.copula import BLOCK, levels, normal_numbers
 from saesim_pl.truth.correlation import Correlation, LowRankCorrelation
-from saesim_pl.truth.dependence import Dependence, Draw, Sampler, sample_starts
+from saesim_pl.truth.dependence import Dependence, Draw, FiringRates, Sampler, sample_starts
 
 # What stands for an exponent of 0 where one is divided by.
 _LEAST_EXPONENT = 1e-9
@@ -37,21 +37,15 @@ class CorrelatedRates(Dependence):
             check_positive(decay=decay)
         self.correlation, self.decay = correlation or LowRankCorrelation(), decay
 
-    def sampler(
-        self,
-        rates: Float[np.ndarray, "n_streams n_features"],
-        clusters: Int[np.ndarray, " n_features"],
-        on_request: Bool[np.ndarray, "n_streams n_features"],
-        rng: np.random.Generator,
-    ) -> Sampler:
+    def sampler(self, wanted: FiringRates, rng: np.random.Generator) -> Sampler:
         """Draws firings at correlated rates.
 
         Raises:
             ValueError: There is no such correlation matrix.
         """
-        n_features = rates.shape[1]
+        n_features = wanted.rates.shape[1]
         exponents = np.ones(n_features) if self.decay is None else self.decay * np.arange(n_features)
-        return _RatesSampler(rates, on_request, exponents, *self.correlation.factors(n_features, rng))
+        return _RatesSampler(wanted, exponents, *self.correlation.factors(n_features, rng))
 
 
 def log_coefficients(
@@ -73,19 +67,18 @@ class _RatesSampler(Sampler):
 
     def __init__(
         self,
-        rates: Float[np.ndarray, "n_streams n_features"],
-        on_request: Bool[np.ndarray, "n_streams n_features"],
+        wanted: FiringRates,
         exponents: Float[np.ndarray, " n_features"],
         factor: Float[np.ndarray, "n_features rank"],
         own: Float[np.ndarray, " n_features"],
     ) -> None:
-        self.exponents, self.log_coefficients = exponents, log_coefficients(rates, exponents)
+        self.exponents, self.log_coefficients = exponents, log_coefficients(wanted.rates, exponents)
         self.full = 2 * factor.shape[1] > len(own)
         if self.full:  # one product of the features' size costs less than two
             factor = np.linalg.cholesky(factor @ factor.T + np.diag(own**2))
         self.factor = torch.from_numpy(factor.astype(np.float32))
         self.own = torch.from_numpy(own.astype(np.float32))
-        self.drawn = np.where(on_request, -np.inf, self.log_coefficients)
+        self.drawn = np.where(wanted.on_request, -np.inf, self.log_coefficients)
         self.least = _least(self.drawn.max(0), exponents)
 
     def draw(self, n_samples: int, rng: np.random.Generator) -> Draw:

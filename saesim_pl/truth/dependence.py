@@ -46,23 +46,30 @@ class Sampler(ABC):
         """Whether features fire that were left out of the draw that had these ``causes``."""
 
 
+@dataclass(frozen=True)
+class FiringRates:
+    """How often features are to fire in streams that see the same draw.
+
+    Attributes:
+        rates: Probability that a feature is on, by stream; 0 where a stream lacks the feature.
+        clusters: Cluster of each feature's direction, -1 for none.
+        on_request: Features that are not drawn for every sample, since a hierarchy asks for few of them.
+    """
+
+    rates: Float[np.ndarray, "n_streams n_features"]
+    clusters: Int[np.ndarray, " n_features"]
+    on_request: Bool[np.ndarray, "n_streams n_features"]
+
+
 class Dependence(ABC):
     """Says which features fire together, given how often each one does."""
 
     @abstractmethod
-    def sampler(
-        self,
-        rates: Float[np.ndarray, "n_streams n_features"],
-        clusters: Int[np.ndarray, " n_features"],
-        on_request: Bool[np.ndarray, "n_streams n_features"],
-        rng: np.random.Generator,
-    ) -> Sampler:
-        """Draws firings at ``rates``.
+    def sampler(self, wanted: FiringRates, rng: np.random.Generator) -> Sampler:
+        """Draws firings.
 
         Args:
-            rates: Probability that a feature is on, by stream; 0 where a stream lacks the feature.
-            clusters: Cluster of each feature's direction, -1 for none.
-            on_request: Features that are not drawn for every sample, since a hierarchy asks for few of them.
+            wanted: How often.
             rng: Decides what is random about the law itself.
 
         Raises:
@@ -78,21 +85,16 @@ class Independent(Dependence):
     proportional to how many there are and not to ``n_samples * n_features``, and duplicates are dropped.
     """
 
-    def sampler(
-        self,
-        rates: Float[np.ndarray, "n_streams n_features"],
-        clusters: Int[np.ndarray, " n_features"],
-        on_request: Bool[np.ndarray, "n_streams n_features"],
-        rng: np.random.Generator,
-    ) -> Sampler:
+    def sampler(self, wanted: FiringRates, rng: np.random.Generator) -> Sampler:
         """Draws independent firings.
 
         Raises:
             ValueError: A rate of 1 or above.
         """
-        if rates[~on_request].max() >= 1:
-            raise ValueError(f"firing rates of independent features must be below 1, got {rates.max():.3g}")
-        return _Arrivals(rates, on_request)
+        drawn = np.where(wanted.on_request, 0, wanted.rates)
+        if drawn.max() >= 1:
+            raise ValueError(f"firing rates of independent features must be below 1, got {drawn.max():.3g}")
+        return _Arrivals(wanted.rates, drawn)
 
 
 class _Arrivals(Sampler):
@@ -101,10 +103,10 @@ class _Arrivals(Sampler):
     def __init__(
         self,
         rates: Float[np.ndarray, "n_streams n_features"],
-        on_request: Bool[np.ndarray, "n_streams n_features"],
+        drawn: Float[np.ndarray, "n_streams n_features"],
     ) -> None:
         self.rates = rates
-        arrivals = -np.log1p(-np.where(on_request, 0, rates))
+        arrivals = -np.log1p(-drawn)
         fastest = arrivals.max(axis=0)
         never = fastest == 0
         self.keep = np.where(never, 1, arrivals / np.where(never, 1, fastest)).astype(np.float32)

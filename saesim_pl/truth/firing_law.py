@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-from saesim_pl.truth.dependence import Dependence, Independent
+from saesim_pl.truth.dependence import Dependence, FiringRates, Independent
 from saesim_pl.truth.firing_sampler import FiringSampler
 from saesim_pl.truth.hierarchy import Forest, Hierarchy
 from saesim_pl.truth.magnitudes import Magnitudes
@@ -78,7 +78,7 @@ class FiringLaw:
         on_request = np.zeros(rates.shape, dtype=bool)
         if forests:
             on_request = np.stack([forest.parents >= 0 for forest in forests])
-        sampler = self.dependence.sampler(rates, self.clusters, on_request, rng)
+        sampler = self.dependence.sampler(FiringRates(rates, self.clusters, on_request), rng)
         scale = self.hierarchy is not None and self.hierarchy.scale_children
         return FiringSampler(sampler, self.magnitudes, forests, scale)
 

@@ -1,10 +1,10 @@
 """Features that exclude each other, and features of which a fixed number is on."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from saesim_pl.truth.checks import check_counts
-from saesim_pl.truth.dependence import Dependence, Draw, Sampler, sample_starts
+from saesim_pl.truth.dependence import Dependence, Draw, FiringRates, Sampler, sample_starts
 
 
 class _WithoutRequests(Sampler):
@@ -12,8 +12,8 @@ class _WithoutRequests(Sampler):
         raise NotImplementedError("features of a group are drawn together")
 
 
-def _refuse_hierarchy(dependence: Dependence, on_request: Bool[np.ndarray, "n_streams n_features"]) -> None:
-    if on_request.any():
+def _refuse_hierarchy(dependence: Dependence, wanted: FiringRates) -> None:
+    if wanted.on_request.any():
         raise ValueError(f"{type(dependence).__name__} draws features together, which no hierarchy may thin")
 
 
@@ -36,19 +36,14 @@ class OneOfGroup(Dependence):
             check_counts(n_groups=n_groups)
         self.n_groups = n_groups
 
-    def sampler(
-        self,
-        rates: Float[np.ndarray, "n_streams n_features"],
-        clusters: Int[np.ndarray, " n_features"],
-        on_request: Bool[np.ndarray, "n_streams n_features"],
-        rng: np.random.Generator,
-    ) -> Sampler:
+    def sampler(self, wanted: FiringRates, rng: np.random.Generator) -> Sampler:
         """Draws one or none of each group.
 
         Raises:
             ValueError: The rates of a group sum up to more than 1, or there is a hierarchy.
         """
-        _refuse_hierarchy(self, on_request)
+        _refuse_hierarchy(self, wanted)
+        rates, clusters = wanted.rates, wanted.clusters
         features = np.arange(rates.shape[1])
         if self.n_groups:
             return _GroupSampler(rates, features % self.n_groups)
@@ -100,19 +95,14 @@ class FixedNumber(Dependence):
     As in Song et al. (2025), "Mechanistic interpretability should prioritize feature consistency in SAEs".
     """
 
-    def sampler(
-        self,
-        rates: Float[np.ndarray, "n_streams n_features"],
-        clusters: Int[np.ndarray, " n_features"],
-        on_request: Bool[np.ndarray, "n_streams n_features"],
-        rng: np.random.Generator,
-    ) -> Sampler:
+    def sampler(self, wanted: FiringRates, rng: np.random.Generator) -> Sampler:
         """Draws sets of one size.
 
         Raises:
             ValueError: Rates differ, do not sum up to a whole number, or there is a hierarchy.
         """
-        _refuse_hierarchy(self, on_request)
+        _refuse_hierarchy(self, wanted)
+        rates = wanted.rates
         for own in rates:
             number, on = own.sum(), own[own > 0]
             if abs(number - round(number)) > 1e-6:

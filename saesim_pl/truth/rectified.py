@@ -6,7 +6,7 @@ from scipy.special import ndtr, ndtri
 from torch import Tensor
 
 from saesim_pl.truth.copula import ThresholdSampler
-from saesim_pl.truth.dependence import Dependence, Draw, Sampler
+from saesim_pl.truth.dependence import Dependence, Draw, FiringRates, Sampler
 from saesim_pl.truth.magnitudes import Magnitudes
 
 
@@ -69,18 +69,13 @@ class ThinnedCopula(Dependence):
     ) -> None:
         self.factor, self.own, self.share = factor, own, share
 
-    def sampler(
-        self,
-        rates: Float[np.ndarray, "n_streams n_features"],
-        clusters: Int[np.ndarray, " n_features"],
-        on_request: Bool[np.ndarray, "n_streams n_features"],
-        rng: np.random.Generator,
-    ) -> Sampler:
+    def sampler(self, wanted: FiringRates, rng: np.random.Generator) -> Sampler:
         """Draws correlated firings.
 
         Raises:
             ValueError: A rate is above what the share lets through.
         """
+        rates = wanted.rates
         if (rates > self.share * (1 + 1e-9)).any():
             worst = (rates.max(0) - self.share).argmax()
             raise ValueError(
@@ -88,7 +83,7 @@ class ThinnedCopula(Dependence):
                 f"but only {self.share[worst]:.3g} of its exceedances are firings"
             )
         exceeds = np.minimum(rates / np.where(self.share > 0, self.share, 1), 1)
-        sampler = ThresholdSampler(exceeds, on_request, self.factor, self.own)
+        sampler = ThresholdSampler(exceeds, wanted.on_request, self.factor, self.own)
         return sampler if self.share.min() == 1 else _ThinnedSampler(sampler, self.share)
 
 

@@ -3,13 +3,14 @@
 import numpy as np
 
 from saesim_pl.truth import Dependence
-from saesim_pl.truth.dependence import Sampler
+from saesim_pl.truth.dependence import FiringRates, Sampler
 
 
 def sampler_of(dependence: Dependence, rates: np.ndarray, clusters: np.ndarray | None = None) -> Sampler:
     rates = np.atleast_2d(rates)
     clusters = np.full(rates.shape[1], -1) if clusters is None else clusters
-    return dependence.sampler(rates, clusters, np.zeros(rates.shape, bool), np.random.default_rng(0))
+    wanted = FiringRates(rates, clusters, np.zeros(rates.shape, bool))
+    return dependence.sampler(wanted, np.random.default_rng(0))
 
 
 def fired(sampler: Sampler, n_features: int, n_chunks: int = 40, seed: int = 0) -> np.ndarray:

@@ -19,6 +19,7 @@ from saesim_pl.truth import (
     ZipfRates,
 )
 from saesim_pl.truth.correlated_rates import log_coefficients
+from saesim_pl.truth.dependence import FiringRates
 from tests.truth.dense import assert_rates, fired, sampler_of
 
 TRIPLE = [[1.0, 0.8, -0.5], [0.8, 1.0, 0.0], [-0.5, 0.0, 1.0]]
@@ -200,9 +201,9 @@ def test_impossible_laws_are_refused(dependence: Dependence, rates: list[float],
 
 @pytest.mark.parametrize("dependence", [OneOfGroup(n_groups=1), FixedNumber()])
 def test_what_is_drawn_together_takes_no_hierarchy(dependence: Dependence) -> None:
-    on_request = np.array([[False, True]])
+    wanted = FiringRates(np.full((1, 2), 0.5), np.full(2, -1), np.array([[False, True]]))
     with pytest.raises(ValueError, match="draws features together, which no hierarchy may thin"):
-        dependence.sampler(np.full((1, 2), 0.5), np.full(2, -1), on_request, np.random.default_rng(0))
+        dependence.sampler(wanted, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
@@ -223,9 +224,8 @@ def test_bad_parameters_are_refused(make, message: str) -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_rates_are_met_where_the_matrix_is_next_to_singular(seed: int) -> None:
     rates = ZipfRates().rates(512, 5.0)
-    on_request = np.zeros((1, 512), dtype=bool)
-    rng = np.random.default_rng(seed)
-    sampler = GaussianCopula(WishartCorrelation()).sampler(rates[None], np.full(512, -1), on_request, rng)
+    wanted = FiringRates(rates[None], np.full(512, -1), np.zeros((1, 512), dtype=bool))
+    sampler = GaussianCopula(WishartCorrelation()).sampler(wanted, np.random.default_rng(seed))
     [on] = fired(sampler, 512, n_chunks=3)
     assert on.sum(1).mean() == pytest.approx(5.0, abs=5 * on.sum(1).std() / np.sqrt(3000))
 

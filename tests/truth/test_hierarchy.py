@@ -12,6 +12,7 @@ from saesim_pl.truth import (
     UniformMagnitudes,
     WishartCorrelation,
 )
+from saesim_pl.truth.dependence import FiringRates
 from saesim_pl.truth.firing_law import FiringLaw
 from saesim_pl.truth.siblings import chosen_share, rates_before_choice
 from tests.truth.dense import assert_rates
@@ -75,7 +76,8 @@ def test_dependent_firings_are_thinned_as_if_all_had_been_drawn(dependence, comp
     hierarchy = Hierarchy(PARENTS, exclusive=[3], compensate=compensate)
     [on] = magnitudes_of(law(hierarchy, dependence), RATES, n_chunks=100) > 0
     before = hierarchy.rates_before(hierarchy.forest(RATES), RATES)
-    full = dependence.sampler(before[None], np.full(9, -1), np.zeros((1, 9), bool), _dependence_rng())
+    wanted = FiringRates(before[None], np.full(9, -1), np.zeros((1, 9), bool))
+    full = dependence.sampler(wanted, _dependence_rng())
     twin, rng = [], np.random.default_rng(3)
     for _ in range(100):
         draw = full.draw(1000, rng)
