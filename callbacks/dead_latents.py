@@ -6,6 +6,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
+from saesim_pl.checks import check_counts
 from saesim_pl.cohort import SAECohort
 
 from .on_saes import OnSAEs
@@ -33,10 +34,7 @@ class DeadLatents(OnSAEs):
         saes: list[str] | None = None,
     ) -> None:
         super().__init__(saes)
-        counts = {"dead_after_samples": dead_after_samples, "refresh_every_n_steps": refresh_every_n_steps}
-        for name, count in counts.items():
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, got {count}")
+        check_counts(dead_after_samples=dead_after_samples, refresh_every_n_steps=refresh_every_n_steps)
         self.dead_after_samples, self.refresh_every_n_steps = dead_after_samples, refresh_every_n_steps
         self.idle: dict[str, Tensor] = {}
         self.dead: dict[str, Tensor] = {}

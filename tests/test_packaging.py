@@ -23,17 +23,22 @@ def test_callbacks_import_under_one_name_only() -> None:
     assert "ImportError: import this folder as saesim_pl.callbacks, not as callbacks" in run.stderr
 
 
-@pytest.mark.parametrize("package", ["functional", "saes", "metrics"])
+@pytest.mark.parametrize("package", ["functional", "saes", "metrics", "truth"])
 def test_imports_point_one_way(package: str) -> None:
     allowed = {
         "functional": {"functional"},
         "metrics": {"functional", "metrics"},
-        "saes": {"functional", "saes"},
+        "saes": {"checks", "functional", "saes"},
+        "truth": {"checks", "truth"},
     }[package]
     for file in (ROOT / "saesim_pl" / package).glob("*.py"):
         for line in file.read_text().splitlines():
             if line.startswith(("from saesim_pl.", "import saesim_pl.")):
                 assert line.split()[1].split(".")[1] in allowed, f"{file.name}: {line}"
+
+
+def test_checks_import_nothing() -> None:
+    assert "import" not in (ROOT / "saesim_pl" / "checks.py").read_text()
 
 
 def test_files_stay_small() -> None:

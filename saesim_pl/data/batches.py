@@ -11,6 +11,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from saesim_pl.checks import check_counts
 from saesim_pl.data.loader import BatchLoader
 from saesim_pl.data.normalization import Normalization, NormalizationMode, check_mode, measure_streams
 from saesim_pl.truth.true_features import TrueFeatures
@@ -55,8 +56,7 @@ class ActivationDataModule(LightningDataModule, ABC):
 
     def __init__(self, batch_size: int, num_workers: int = 0, normalize: NormalizationMode = "none") -> None:
         super().__init__()
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        check_counts(batch_size=batch_size)
         check_mode(normalize)
         self.batch_size = batch_size
         self.num_workers = num_workers

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.checks import check_counts, check_not_negative
 from saesim_pl.data.batches import ActivationDataModule, Batch, Stage
 from saesim_pl.data.normalization import NormalizationMode
-from saesim_pl.truth.checks import check_not_negative
 from saesim_pl.truth.firing_sampler import FiringSampler
 from saesim_pl.truth.firings import Firings
 
@@ -56,8 +56,7 @@ class GeneratedActivations(ActivationDataModule):
         super().__init__(batch_size, num_workers, normalize)
         if samples_per_epoch < batch_size:
             raise ValueError(f"samples_per_epoch={samples_per_epoch} gives no batch of {batch_size}")
-        if validation_samples < 1:
-            raise ValueError(f"validation_samples must be at least 1, got {validation_samples}")
+        check_counts(validation_samples=validation_samples)
         check_not_negative(noise_std=noise_std, seed=seed)
         self._tables, self._samplers, self._biases = tables, samplers, biases
         self.noise_std, self.seed = noise_std, seed

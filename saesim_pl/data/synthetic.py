@@ -6,9 +6,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize as unit_rows
 
+from saesim_pl.checks import check_counts, check_not_negative
 from saesim_pl.data.generated import GeneratedActivations
 from saesim_pl.data.normalization import NormalizationMode
-from saesim_pl.truth.checks import check_counts, check_not_negative
 from saesim_pl.truth.dependence import Dependence, Independent
 from saesim_pl.truth.directions import Directions, UniformDirections
 from saesim_pl.truth.firing_law import FiringLaw

@@ -7,11 +7,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from saesim_pl.checks import check_not_negative, check_positive
 from saesim_pl.saes.dense_loss import TANH, add_norm_gradient, add_slopes, mean_square, sum_penalty
 from saesim_pl.saes.output import SAEOutput
 from saesim_pl.saes.product import product, transposed_product
 from saesim_pl.saes.row_blocks import row_blocks
-from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder, check_not_negative
+from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder
 
 PenaltyName = Literal["l0", "tanh"]
 
@@ -50,9 +51,7 @@ class JumpReLUSAE(SparseAutoencoder):
     ) -> None:
         super().__init__(d_in, d_sae)
         check_not_negative(l0_coefficient=l0_coefficient)
-        for name, number in {"threshold": threshold, "bandwidth": bandwidth}.items():
-            if number <= 0:
-                raise ValueError(f"{name} must be positive, got {number}")
+        check_positive(threshold=threshold, bandwidth=bandwidth)
         if penalty not in get_args(PenaltyName):
             raise ValueError(f"penalty must be one of {get_args(PenaltyName)}, got {penalty!r}")
         self.l0_coefficient, self.bandwidth, self.penalty = l0_coefficient, bandwidth, penalty

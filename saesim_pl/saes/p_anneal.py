@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.checks import check_not_negative
 from saesim_pl.saes.dense_loss import Penalty, relu_losses
 from saesim_pl.saes.output import SAEOutput
-from saesim_pl.saes.sparse_autoencoder import check_not_negative
 from saesim_pl.saes.stack import StackableAutoencoder
 
 # Where a latent is 0 the slope of g^p is infinite.

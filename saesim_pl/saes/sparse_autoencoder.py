@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from saesim_pl.checks import check_counts
 from saesim_pl.saes.output import SAEOutput
 
 
@@ -26,9 +27,7 @@ class SparseAutoencoder(nn.Module, ABC):
 
     def __init__(self, d_in: int, d_sae: int) -> None:
         super().__init__()
-        for name, width in {"d_in": d_in, "d_sae": d_sae}.items():
-            if width < 1:
-                raise ValueError(f"{name} must be at least 1, got {width}")
+        check_counts(d_in=d_in, d_sae=d_sae)
         self.W_dec = nn.Parameter(nn.functional.normalize(torch.randn(d_sae, d_in), dim=1))
         self.b_dec = nn.Parameter(torch.zeros(d_in))
         self._make_encoder()
@@ -123,14 +122,3 @@ class SparseAutoencoder(nn.Module, ABC):
         x_hat = self.decode(latents)
         mse = (x_hat - x).square().sum() / len(x)
         return SAEOutput(x_hat.detach(), mse, {"mse": mse.detach()}, latents.detach().sum(0), latents.detach)
-
-
-def check_not_negative(**numbers: float) -> None:
-    """Refuse a negative or infinite coefficient.
-
-    Raises:
-        ValueError: With the coefficient's name and value.
-    """
-    for name, number in numbers.items():
-        if not 0 <= number < float("inf"):
-            raise ValueError(f"{name} must not be negative, got {number}")

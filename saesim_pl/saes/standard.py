@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.checks import check_not_negative
 from saesim_pl.saes.dense_loss import TANH, relu_losses
 from saesim_pl.saes.output import SAEOutput
-from saesim_pl.saes.sparse_autoencoder import check_not_negative
 from saesim_pl.saes.stack import StackableAutoencoder
 
 PenaltyName = Literal["l1", "tanh"]

@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.special import log_ndtr, ndtri
 from torch import Tensor
 
-from saesim_pl.truth.checks import check_positive
+from saesim_pl.checks import check_positive
 from saesim_pl.truth.copula import BLOCK, levels, normal_numbers
 from saesim_pl.truth.correlation import Correlation, LowRankCorrelation
 from saesim_pl.truth.dependence import Dependence, Draw, FiringRates, Sampler, sample_starts

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from jaxtyping import Float
 
-from saesim_pl.truth.checks import check_counts, check_not_negative
+from saesim_pl.checks import check_counts, check_not_negative
 
 Factors = tuple[Float[np.ndarray, "n_features rank"], Float[np.ndarray, " n_features"]]
 """F and s with :math:`z = F e + s \\epsilon`, where e and epsilon are independent standard normal numbers."""

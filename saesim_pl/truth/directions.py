@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from saesim_pl.truth.checks import check_counts, check_not_negative
+from saesim_pl.checks import check_counts, check_not_negative
 
 Drawn = tuple[Float[Tensor, "n d_in"], Int[np.ndarray, " n"]]
 """Unit rows, and the cluster of each: -1 where there is none."""

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-from saesim_pl.truth.checks import check_counts
+from saesim_pl.checks import check_counts
 from saesim_pl.truth.dependence import Dependence, Draw, FiringRates, Sampler, sample_starts
 
 

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from saesim_pl.truth.checks import check_counts
+from saesim_pl.checks import check_counts
 from saesim_pl.truth.siblings import MOST, chosen_share, rates_before_choice
 
 Compensation = Literal["none", "exact", "clipped"]

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from jaxtyping import Float, Int
 
-from saesim_pl.truth.checks import check_counts, check_positive
+from saesim_pl.checks import check_counts, check_positive
 
 
 class Magnitudes(ABC):

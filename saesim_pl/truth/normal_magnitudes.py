@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import ndtr
 
-from saesim_pl.truth.checks import check_not_negative, check_positive
+from saesim_pl.checks import check_not_negative, check_positive
 from saesim_pl.truth.magnitudes import Magnitudes
 
 

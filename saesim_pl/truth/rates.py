@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import brentq
 
-from saesim_pl.truth.checks import check_positive
+from saesim_pl.checks import check_positive
 
 # Of a number whose exponential is still one.
 _LARGEST_LOG = 700

@@ -2,16 +2,8 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
 
 from saesim_pl.saes import StandardSAE
-
-
-def slow_loss(sae: StandardSAE, x: Tensor) -> Tensor:
-    latents = (x @ sae.W_enc + sae.b_enc).relu()
-    x_hat = latents @ sae.W_dec + sae.b_dec
-    mse = (x - x_hat).square().sum(1).mean()
-    return mse + sae.l1_coefficient * (latents * sae.W_dec.norm(dim=1)).sum(1).mean()
 
 
 def random_sae() -> StandardSAE:
