@@ -12,13 +12,13 @@ from torch import Tensor
 
 from saesim_pl.data.manifest import FILE_NAME, Manifest, Shard, write_whole
 from saesim_pl.data.shards import TOKEN_IDS, shard_features, write_shard
-from saesim_pl.language_model import LanguageModelActivations
+from saesim_pl.language_models import LanguageModelActivations
 
 OWN_FILES = re.compile(r"(shard-\d{5}-\d{5}\.arrow|manifest\.json|state\.json|dataset_info\.json)(\.tmp)?")
 
 
 class ActivationWriter(BasePredictionWriter):
-    """Write what :class:`~saesim_pl.language_model.LanguageModelActivations` yields, one writer a process.
+    """Write what :class:`~saesim_pl.language_models.LanguageModelActivations` yields, one writer a process.
 
     The folder holds Arrow shards with one column a hook, ``(context_size, d_in)`` in float32, and
     ``token_ids``: the layout of SAELens's activation caches. ``datasets.load_from_disk(folder)`` reads it,

@@ -4,7 +4,7 @@ from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 
-from saesim_pl.cohort import SAECohort
+from saesim_pl.training import SAECohort
 
 from .on_saes import OnSAEs
 

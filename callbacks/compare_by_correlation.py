@@ -9,11 +9,11 @@ from jaxtyping import Float
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
-from saesim_pl.cohort import SAECohort
 from saesim_pl.functional import Matching, Scores, match_by_correlation
-from saesim_pl.functional.jaccard_similarity import jaccard_of_neighbours
-from saesim_pl.functional.nearest_neighbours import nearest_neighbours, permute_neighbours
+from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_of_neighbours
+from saesim_pl.functional.neighbors.nearest_neighbours import nearest_neighbours, permute_neighbours
 from saesim_pl.metrics import ActivationCorrelation
+from saesim_pl.training import SAECohort
 
 from .comparer import Comparer, ComparisonRow, row
 from .figures import MAX_PAIRS, heat_map, histogram

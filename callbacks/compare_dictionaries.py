@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
-from saesim_pl.cohort import SAECohort
+from saesim_pl.training import SAECohort
 
 from .comparer import Comparer, ComparisonRow, row
 from .figures import draw_cosines

@@ -8,7 +8,7 @@ from jaxtyping import Bool
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
-from saesim_pl.cohort import SAECohort
+from saesim_pl.training import SAECohort
 from saesim_pl.truth.true_features import TrueFeatures
 
 from .comparer import Comparer, ComparisonRow, row

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from saesim_pl.cohort import SAECohort
+from saesim_pl.training import SAECohort
 
 from .scores import Score
 

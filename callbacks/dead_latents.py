@@ -7,7 +7,7 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
 from saesim_pl.checks import check_counts
-from saesim_pl.cohort import SAECohort
+from saesim_pl.training import SAECohort
 
 from .on_saes import OnSAEs
 

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from saesim_pl.functional import match_by_cosine
-from saesim_pl.functional.inputs import unit_rows
+from saesim_pl.functional.ground.inputs import unit_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,8 +6,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from saesim_pl.cohort import SAECohort
 from saesim_pl.metrics import FiringFrequency
+from saesim_pl.training import SAECohort
 
 
 class FiringHistogram(Callback):

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from lightning.pytorch import Trainer
 from torch import Tensor
 
-from saesim_pl.cohort import SAECohort
+from saesim_pl.training import SAECohort
 
 from .on_saes import OnSAEs
 

@@ -2,8 +2,8 @@
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from saesim_pl.cohort import SAECohort
 from saesim_pl.saes import SparseAutoencoder
+from saesim_pl.training import SAECohort
 
 
 class OnSAEs(Callback):

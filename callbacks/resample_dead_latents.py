@@ -6,8 +6,8 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
-from saesim_pl.cohort import SAECohort
 from saesim_pl.saes import SparseAutoencoder
+from saesim_pl.training import SAECohort
 
 from .dead_latents import DeadLatents
 

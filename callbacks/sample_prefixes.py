@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 
-from saesim_pl.cohort import SAECohort
 from saesim_pl.saes import MatryoshkaSAE
+from saesim_pl.training import SAECohort
 
 from .on_saes import OnSAEs
 

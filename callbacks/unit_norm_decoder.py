@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
-from saesim_pl.cohort import SAECohort
+from saesim_pl.training import SAECohort
 
 from .on_saes import OnSAEs
 

@@ -12,7 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 os.environ["OMP_NUM_THREADS"] = "1"
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
-    ["saesim_pl.cli", "saesim_pl.callbacks", "saesim_pl.data", "saesim_pl.cohort"]
+    ["saesim_pl.cli", "saesim_pl.callbacks", "saesim_pl.data", "saesim_pl.training.cohort"]
 )
 
 

@@ -80,7 +80,7 @@ def test_errors_of_a_run_under_way_keep_their_traceback(monkeypatch) -> None:
     def broken(*_: object) -> None:
         raise ValueError("a defect")
 
-    monkeypatch.setattr("saesim_pl.cohort.SAECohort.on_train_batch_end", broken)
+    monkeypatch.setattr("saesim_pl.training.SAECohort.on_train_batch_end", broken)
     with pytest.raises(ValueError, match="a defect"):
         main(["fit", "--config", PAIR, "--config", str(TINY), "--trainer.fast_dev_run=true"])
 

@@ -10,15 +10,15 @@ from torch import nn
 
 from saesim_pl import saes
 from saesim_pl.callbacks import Anneal
-from saesim_pl.cohort import SAECohort
 from saesim_pl.data import SyntheticActivations
 from saesim_pl.functional import (
     fraction_variance_unexplained,
     reconstruction_cosine,
     relative_reconstruction_bias,
 )
-from saesim_pl.optimisation import clip_each
 from saesim_pl.saes import StandardSAE, stack
+from saesim_pl.training import SAECohort
+from saesim_pl.training.optimization import clip_each
 
 
 def data(**kwargs) -> SyntheticActivations:

@@ -7,8 +7,8 @@ import torch
 from lightning.pytorch import Trainer
 
 from saesim_pl import saes
-from saesim_pl.cohort import SAECohort
 from saesim_pl.data.normalization import NormalizationMode
+from saesim_pl.training import SAECohort
 from tests.data.stretched import StretchedActivations
 
 ARCHITECTURES = [getattr(saes, name) for name in saes.__all__ if name.endswith("SAE")]

@@ -7,7 +7,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 
 from saesim_pl.data import TextContexts
-from saesim_pl.language_model import LanguageModelActivations
+from saesim_pl.language_models import LanguageModelActivations
 
 HOOKS = ["blocks.0.hook_mlp_out", "blocks.1.hook_mlp_out"]
 
@@ -87,7 +87,7 @@ def test_packaged_model_is_found_without_importing_it(monkeypatch: pytest.Monkey
 def test_importing_the_rooms_imports_no_heavy_library() -> None:
     code = (
         "import sys, lightning.pytorch.cli; before = set(sys.modules); "
-        "import saesim_pl.data, saesim_pl.callbacks, saesim_pl.language_model; "
+        "import saesim_pl.data, saesim_pl.callbacks, saesim_pl.language_models; "
         "new = {name.split('.')[0] for name in set(sys.modules) - before}; "
         "print(new & {'datasets', 'pyarrow', 'transformers', 'transformer_lens'})"
     )

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from saesim_pl.optimisation import FiniteLosses, clip_each
+from saesim_pl.training.optimization import FiniteLosses, clip_each
 
 
 def accelerated(value: float) -> SimpleNamespace:

@@ -1,5 +1,6 @@
 """The layout with callbacks at the top level, which a wheel would lose without a word."""
 
+import ast
 import subprocess
 import sys
 import tomllib
@@ -23,22 +24,49 @@ def test_callbacks_import_under_one_name_only() -> None:
     assert "ImportError: import this folder as saesim_pl.callbacks, not as callbacks" in run.stderr
 
 
-@pytest.mark.parametrize("package", ["functional", "saes", "metrics", "truth"])
-def test_imports_point_one_way(package: str) -> None:
-    allowed = {
-        "functional": {"functional"},
-        "metrics": {"functional", "metrics"},
-        "saes": {"checks", "functional", "saes"},
-        "truth": {"checks", "truth"},
-    }[package]
-    for file in (ROOT / "saesim_pl" / package).glob("*.py"):
-        for line in file.read_text().splitlines():
-            if line.startswith(("from saesim_pl.", "import saesim_pl.")):
-                assert line.split()[1].split(".")[1] in allowed, f"{file.name}: {line}"
+# What each room may import besides itself and SHARED. Rooms that are missing here may not exist.
+ROOMS = {
+    "functional": set(),
+    "metrics": {"functional"},
+    "saes": set(),
+    "truth": set(),
+    "interop": {"saes", "truth"},
+    "language_models": set(),
+    "data": {"interop", "language_models", "truth"},
+    "training": {"data", "functional", "metrics", "saes"},
+    "callbacks": {"data", "functional", "language_models", "metrics", "saes", "training", "truth"},
+}
+SHARED = {"checks", "product"}
 
 
-def test_checks_import_nothing() -> None:
-    assert "import" not in (ROOT / "saesim_pl" / "checks.py").read_text()
+def imported(file: Path, room: str) -> set[str]:
+    """Rooms that a file imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            names |= {room} if node.level else {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return {name.split(".")[1] for name in names if name.startswith("saesim_pl.")}
+
+
+def test_rooms_are_those_of_the_design() -> None:
+    folders = {path.name for path in (ROOT / "saesim_pl").iterdir() if path.is_dir()} - {"__pycache__"}
+    assert folders | {"callbacks"} == set(ROOMS)
+    files = {path.stem for path in (ROOT / "saesim_pl").glob("*.py")}
+    assert files == {"__init__", "cli"} | SHARED
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_point_one_way(room: str) -> None:
+    folder = ROOT / "callbacks" if room == "callbacks" else ROOT / "saesim_pl" / room
+    for file in folder.rglob("*.py"):
+        assert imported(file, room) <= ROOMS[room] | SHARED | {room}, file
+
+
+def test_what_every_room_may_import_imports_no_room() -> None:
+    for name in SHARED:
+        assert not imported(ROOT / "saesim_pl" / f"{name}.py", "none")
 
 
 def test_files_stay_small() -> None:

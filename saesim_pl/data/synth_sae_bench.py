@@ -9,7 +9,7 @@ from torch.nn.functional import normalize as unit_rows
 
 from saesim_pl.data.generated import GeneratedActivations
 from saesim_pl.data.normalization import NormalizationMode
-from saesim_pl.data.synth_sae_bench_folder import SavedModel, read_model
+from saesim_pl.interop.synth_sae_bench_folder import SavedModel, read_model
 from saesim_pl.truth.dependence import Dependence, Independent
 from saesim_pl.truth.firing_law import FiringLaw
 from saesim_pl.truth.hierarchy import Hierarchy

@@ -9,7 +9,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from saesim_pl.pretrained import load_tokenizer
+from saesim_pl.language_models.pretrained import load_tokenizer
 
 PYDOC_TOPICS = "pydoc_data.topics"
 """465 thousand characters of English about Python that every Python brings along."""

@@ -1,61 +1,61 @@
 """Similarity and quality measures: pure functions of tensors, one formula a file."""
 
-from saesim_pl.functional.activation_correlation import activation_correlation
-from saesim_pl.functional.aligned_cosine_similarity import aligned_cosine_similarity
-from saesim_pl.functional.bootstrap_interval import Interval, bootstrap_interval
-from saesim_pl.functional.bures_similarity import bures_similarity
-from saesim_pl.functional.chance import (
+from saesim_pl.functional.dictionaries.concentricity_difference import concentricity_difference
+from saesim_pl.functional.dictionaries.fraction_recovered import fraction_recovered
+from saesim_pl.functional.dictionaries.fraction_shared import fraction_shared
+from saesim_pl.functional.dictionaries.magnitude_difference import magnitude_difference
+from saesim_pl.functional.dictionaries.matched_cosine_similarity import matched_cosine_similarity
+from saesim_pl.functional.dictionaries.mcc import mcc, pw_mcc
+from saesim_pl.functional.dictionaries.mean_max_cosine_similarity import mean_max_cosine_similarity
+from saesim_pl.functional.dictionaries.singular_value_distance import singular_value_distance
+from saesim_pl.functional.dictionaries.uniformity_difference import uniformity_difference
+from saesim_pl.functional.dictionaries.uniqueness import uniqueness
+from saesim_pl.functional.geometry.aligned_cosine_similarity import aligned_cosine_similarity
+from saesim_pl.functional.geometry.distance_correlation import distance_correlation
+from saesim_pl.functional.geometry.permutation_procrustes_distance import permutation_procrustes_distance
+from saesim_pl.functional.geometry.procrustes_distance import procrustes_distance
+from saesim_pl.functional.geometry.representational_similarity import representational_similarity
+from saesim_pl.functional.geometry.rsm_norm_difference import rsm_norm_difference
+from saesim_pl.functional.ground.similarity_warning import SimilarityWarning
+from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_similarity
+from saesim_pl.functional.neighbors.joint_rank_jaccard import joint_rank_jaccard
+from saesim_pl.functional.neighbors.mutual_knn import mutual_knn
+from saesim_pl.functional.neighbors.nearest_neighbours import (
+    nearest_neighbours,
+    neighbour_overlap,
+    permute_neighbours,
+)
+from saesim_pl.functional.neighbors.rank_similarity import rank_similarity
+from saesim_pl.functional.neighbors.second_order_cosine_similarity import second_order_cosine_similarity
+from saesim_pl.functional.nulls.bootstrap_interval import Interval, bootstrap_interval
+from saesim_pl.functional.nulls.chance import (
     expected_jaccard,
     expected_joint_rank_jaccard,
     expected_max_cosine,
     expected_rank_similarity,
 )
-from saesim_pl.functional.comparison import Comparison
-from saesim_pl.functional.concentricity_difference import concentricity_difference
-from saesim_pl.functional.correlation_match import correlation_match
-from saesim_pl.functional.distance_correlation import distance_correlation
-from saesim_pl.functional.eigenspace_overlap import eigenspace_overlap
-from saesim_pl.functional.firing_agreement import firing_agreement
-from saesim_pl.functional.firing_frequency import firing_frequency
-from saesim_pl.functional.fraction_recovered import fraction_recovered
-from saesim_pl.functional.fraction_shared import fraction_shared
-from saesim_pl.functional.fraction_variance_unexplained import fraction_variance_unexplained
-from saesim_pl.functional.gaussian_null import gaussian_null
-from saesim_pl.functional.gulp_distance import gulp_distance
-from saesim_pl.functional.jaccard_similarity import jaccard_similarity
-from saesim_pl.functional.joint_rank_jaccard import joint_rank_jaccard
-from saesim_pl.functional.linear_cka import linear_cka
-from saesim_pl.functional.linear_regression_r2 import linear_regression_r2
-from saesim_pl.functional.magnitude_difference import magnitude_difference
-from saesim_pl.functional.matched_cosine_similarity import matched_cosine_similarity
-from saesim_pl.functional.matching import Matching, match_by_correlation, match_by_cosine
-from saesim_pl.functional.mcc import mcc, pw_mcc
-from saesim_pl.functional.mean_cca import mean_cca
-from saesim_pl.functional.mean_max_cosine_similarity import mean_max_cosine_similarity
-from saesim_pl.functional.mutual_knn import mutual_knn
-from saesim_pl.functional.nearest_neighbours import (
-    nearest_neighbours,
-    neighbour_overlap,
-    permute_neighbours,
-)
-from saesim_pl.functional.permutation_null import permutation_null
-from saesim_pl.functional.permutation_procrustes_distance import permutation_procrustes_distance
-from saesim_pl.functional.procrustes_distance import procrustes_distance
-from saesim_pl.functional.pwcca import pwcca
-from saesim_pl.functional.rank_similarity import rank_similarity
-from saesim_pl.functional.rbf_cka import rbf_cka
-from saesim_pl.functional.reconstruction_cosine import reconstruction_cosine
-from saesim_pl.functional.relative_reconstruction_bias import relative_reconstruction_bias
-from saesim_pl.functional.representational_similarity import representational_similarity
-from saesim_pl.functional.rsm_norm_difference import rsm_norm_difference
-from saesim_pl.functional.scores import Scores
-from saesim_pl.functional.second_order_cosine_similarity import second_order_cosine_similarity
-from saesim_pl.functional.similarity_warning import SimilarityWarning
-from saesim_pl.functional.singular_value_distance import singular_value_distance
-from saesim_pl.functional.subset_null import subset_null
-from saesim_pl.functional.svcca import SVCCAScore, svcca, svcca_components
-from saesim_pl.functional.uniformity_difference import uniformity_difference
-from saesim_pl.functional.uniqueness import uniqueness
+from saesim_pl.functional.nulls.comparison import Comparison
+from saesim_pl.functional.nulls.gaussian_null import gaussian_null
+from saesim_pl.functional.nulls.permutation_null import permutation_null
+from saesim_pl.functional.nulls.subset_null import subset_null
+from saesim_pl.functional.pairing.activation_correlation import activation_correlation
+from saesim_pl.functional.pairing.matching import Matching, match_by_correlation, match_by_cosine
+from saesim_pl.functional.pairing.scores import Scores
+from saesim_pl.functional.quality.firing_agreement import firing_agreement
+from saesim_pl.functional.quality.firing_frequency import firing_frequency
+from saesim_pl.functional.quality.fraction_variance_unexplained import fraction_variance_unexplained
+from saesim_pl.functional.quality.reconstruction_cosine import reconstruction_cosine
+from saesim_pl.functional.quality.relative_reconstruction_bias import relative_reconstruction_bias
+from saesim_pl.functional.subspaces.bures_similarity import bures_similarity
+from saesim_pl.functional.subspaces.correlation_match import correlation_match
+from saesim_pl.functional.subspaces.eigenspace_overlap import eigenspace_overlap
+from saesim_pl.functional.subspaces.gulp_distance import gulp_distance
+from saesim_pl.functional.subspaces.linear_cka import linear_cka
+from saesim_pl.functional.subspaces.linear_regression_r2 import linear_regression_r2
+from saesim_pl.functional.subspaces.mean_cca import mean_cca
+from saesim_pl.functional.subspaces.pwcca import pwcca
+from saesim_pl.functional.subspaces.rbf_cka import rbf_cka
+from saesim_pl.functional.subspaces.svcca import SVCCAScore, svcca, svcca_components
 
 __all__ = [
     "Comparison",

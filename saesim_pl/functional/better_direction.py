@@ -5,15 +5,15 @@ from typing import Any
 
 from torch import Tensor
 
-from saesim_pl.functional.concentricity_difference import concentricity_difference
-from saesim_pl.functional.gulp_distance import gulp_distance
+from saesim_pl.functional.dictionaries.concentricity_difference import concentricity_difference
+from saesim_pl.functional.dictionaries.magnitude_difference import magnitude_difference
+from saesim_pl.functional.dictionaries.singular_value_distance import singular_value_distance
+from saesim_pl.functional.dictionaries.uniformity_difference import uniformity_difference
+from saesim_pl.functional.geometry.permutation_procrustes_distance import permutation_procrustes_distance
+from saesim_pl.functional.geometry.procrustes_distance import procrustes_distance
+from saesim_pl.functional.geometry.rsm_norm_difference import rsm_norm_difference
 from saesim_pl.functional.invariances import INVARIANCES
-from saesim_pl.functional.magnitude_difference import magnitude_difference
-from saesim_pl.functional.permutation_procrustes_distance import permutation_procrustes_distance
-from saesim_pl.functional.procrustes_distance import procrustes_distance
-from saesim_pl.functional.rsm_norm_difference import rsm_norm_difference
-from saesim_pl.functional.singular_value_distance import singular_value_distance
-from saesim_pl.functional.uniformity_difference import uniformity_difference
+from saesim_pl.functional.subspaces.gulp_distance import gulp_distance
 
 _DISTANCES = {
     concentricity_difference,

@@ -7,19 +7,25 @@ from typing import Any
 
 from torch import Tensor
 
-from saesim_pl.functional.distance_correlation import distance_correlation, distance_correlation_split
-from saesim_pl.functional.jaccard_similarity import jaccard_of_neighbours, jaccard_similarity
-from saesim_pl.functional.joint_rank_jaccard import joint_rank_jaccard, joint_rank_jaccard_of_neighbours
-from saesim_pl.functional.linear_cka import linear_cka, linear_cka_split
-from saesim_pl.functional.mean_cca import mean_cca, mean_cca_split
-from saesim_pl.functional.mutual_knn import mutual_knn, mutual_share_of_neighbours
-from saesim_pl.functional.paired_neighbours import neighbour_split
-from saesim_pl.functional.rank_similarity import rank_similarity, rank_similarity_of_neighbours
-from saesim_pl.functional.rbf_cka import rbf_cka, rbf_cka_split
-from saesim_pl.functional.representational_similarity import MAX_PAIRS, representational_similarity
-from saesim_pl.functional.representational_similarity_split import representational_similarity_split
+from saesim_pl.functional.geometry.distance_correlation import (
+    distance_correlation,
+    distance_correlation_split,
+)
+from saesim_pl.functional.geometry.representational_similarity import MAX_PAIRS, representational_similarity
+from saesim_pl.functional.geometry.representational_similarity_split import representational_similarity_split
+from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_of_neighbours, jaccard_similarity
+from saesim_pl.functional.neighbors.joint_rank_jaccard import (
+    joint_rank_jaccard,
+    joint_rank_jaccard_of_neighbours,
+)
+from saesim_pl.functional.neighbors.mutual_knn import mutual_knn, mutual_share_of_neighbours
+from saesim_pl.functional.neighbors.paired_neighbours import neighbour_split
+from saesim_pl.functional.neighbors.rank_similarity import rank_similarity, rank_similarity_of_neighbours
 from saesim_pl.functional.split import Split
-from saesim_pl.functional.svcca import svcca, svcca_split
+from saesim_pl.functional.subspaces.linear_cka import linear_cka, linear_cka_split
+from saesim_pl.functional.subspaces.mean_cca import mean_cca, mean_cca_split
+from saesim_pl.functional.subspaces.rbf_cka import rbf_cka, rbf_cka_split
+from saesim_pl.functional.subspaces.svcca import svcca, svcca_split
 
 SPLITS: Mapping[Callable[..., Tensor], Callable[..., Split]] = {
     distance_correlation: distance_correlation_split,

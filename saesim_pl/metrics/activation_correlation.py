@@ -8,8 +8,8 @@ import torch.distributed as dist
 from torch import Tensor
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from saesim_pl.functional.activation_correlation import ActivationSums, SumCorrelation, add_samples
-from saesim_pl.functional.inputs import check_paired, same_precision
+from saesim_pl.functional.ground.inputs import check_paired, same_precision
+from saesim_pl.functional.pairing.activation_correlation import ActivationSums, SumCorrelation, add_samples
 from saesim_pl.metrics.keeps_precision import KeepsPrecision
 
 if TYPE_CHECKING:

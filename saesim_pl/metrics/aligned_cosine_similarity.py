@@ -1,11 +1,11 @@
-"""Twin of :mod:`saesim_pl.functional.aligned_cosine_similarity`."""
+"""Twin of :mod:`saesim_pl.functional.geometry.aligned_cosine_similarity`."""
 
 from typing import Any, Literal
 
 from torch import Tensor
 
-from saesim_pl.functional.aligned_cosine_similarity import ALIGNMENTS, aligned_cosine_similarity
-from saesim_pl.functional.inputs import check_option
+from saesim_pl.functional.geometry.aligned_cosine_similarity import ALIGNMENTS, aligned_cosine_similarity
+from saesim_pl.functional.ground.inputs import check_option
 from saesim_pl.metrics.paired_rows import PairedRowsStore, rows_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

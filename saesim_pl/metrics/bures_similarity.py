@@ -1,8 +1,8 @@
-"""Twin of :mod:`saesim_pl.functional.bures_similarity`."""
+"""Twin of :mod:`saesim_pl.functional.subspaces.bures_similarity`."""
 
 from torch import Tensor
 
-from saesim_pl.functional.bures_similarity import bures_similarity_from_sums
+from saesim_pl.functional.subspaces.bures_similarity import bures_similarity_from_sums
 from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

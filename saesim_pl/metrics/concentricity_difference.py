@@ -1,8 +1,8 @@
-"""Twin of :mod:`saesim_pl.functional.concentricity_difference`."""
+"""Twin of :mod:`saesim_pl.functional.dictionaries.concentricity_difference`."""
 
 from torch import Tensor
 
-from saesim_pl.functional.concentricity_difference import concentricity_difference
+from saesim_pl.functional.dictionaries.concentricity_difference import concentricity_difference
 from saesim_pl.metrics.paired_rows import PairedRowsStore, rows_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

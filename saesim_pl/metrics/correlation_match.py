@@ -1,11 +1,11 @@
-"""Twin of :mod:`saesim_pl.functional.correlation_match`."""
+"""Twin of :mod:`saesim_pl.functional.subspaces.correlation_match`."""
 
 from typing import Any, Literal
 
 from torch import Tensor
 
-from saesim_pl.functional.correlation_match import ASSIGNMENTS, correlation_match_from_sums
-from saesim_pl.functional.inputs import check_option
+from saesim_pl.functional.ground.inputs import check_option
+from saesim_pl.functional.subspaces.correlation_match import ASSIGNMENTS, correlation_match_from_sums
 from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

@@ -1,8 +1,8 @@
-"""Twin of :mod:`saesim_pl.functional.distance_correlation`."""
+"""Twin of :mod:`saesim_pl.functional.geometry.distance_correlation`."""
 
 from torch import Tensor
 
-from saesim_pl.functional.distance_correlation import distance_correlation
+from saesim_pl.functional.geometry.distance_correlation import distance_correlation
 from saesim_pl.metrics.paired_rows import PairedRowsStore, rows_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

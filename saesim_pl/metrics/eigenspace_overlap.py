@@ -1,8 +1,8 @@
-"""Twin of :mod:`saesim_pl.functional.eigenspace_overlap`."""
+"""Twin of :mod:`saesim_pl.functional.subspaces.eigenspace_overlap`."""
 
 from torch import Tensor
 
-from saesim_pl.functional.eigenspace_overlap import eigenspace_overlap_from_sums
+from saesim_pl.functional.subspaces.eigenspace_overlap import eigenspace_overlap_from_sums
 from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

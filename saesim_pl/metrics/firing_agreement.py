@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from saesim_pl.functional.firing_agreement import agreement_from_counts
+from saesim_pl.functional.quality.firing_agreement import agreement_from_counts
 from saesim_pl.metrics.keeps_precision import KeepsPrecision
 
 

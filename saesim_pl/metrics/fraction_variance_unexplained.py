@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from saesim_pl.functional.fraction_variance_unexplained import fvu_from_moments
+from saesim_pl.functional.quality.fraction_variance_unexplained import fvu_from_moments
 from saesim_pl.metrics.keeps_precision import KeepsPrecision
 
 

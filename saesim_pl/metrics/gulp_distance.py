@@ -1,10 +1,10 @@
-"""Twin of :mod:`saesim_pl.functional.gulp_distance`."""
+"""Twin of :mod:`saesim_pl.functional.subspaces.gulp_distance`."""
 
 from typing import Any
 
 from torch import Tensor
 
-from saesim_pl.functional.gulp_distance import check_regularization, gulp_distance_from_sums
+from saesim_pl.functional.subspaces.gulp_distance import check_regularization, gulp_distance_from_sums
 from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

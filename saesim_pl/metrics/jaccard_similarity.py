@@ -1,6 +1,6 @@
 """Jaccard similarity of nearest neighbours as a metric."""
 
-from saesim_pl.functional.jaccard_similarity import jaccard_similarity
+from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_similarity
 from saesim_pl.metrics.neighbour_similarity import NeighbourSimilarity
 
 

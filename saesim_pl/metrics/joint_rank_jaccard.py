@@ -1,6 +1,6 @@
 """Jaccard and rank similarity in one as a metric."""
 
-from saesim_pl.functional.joint_rank_jaccard import joint_rank_jaccard
+from saesim_pl.functional.neighbors.joint_rank_jaccard import joint_rank_jaccard
 from saesim_pl.metrics.neighbour_similarity import NeighbourSimilarity
 
 

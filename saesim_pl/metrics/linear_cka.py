@@ -1,12 +1,12 @@
-"""Twin of :mod:`saesim_pl.functional.linear_cka`."""
+"""Twin of :mod:`saesim_pl.functional.subspaces.linear_cka`."""
 
 import math
 from typing import Any, Literal
 
 from torch import Tensor
 
-from saesim_pl.functional.inputs import check_option
-from saesim_pl.functional.linear_cka import ESTIMATORS, FORMS, linear_cka_from_sums
+from saesim_pl.functional.ground.inputs import check_option
+from saesim_pl.functional.subspaces.linear_cka import ESTIMATORS, FORMS, linear_cka_from_sums
 from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

@@ -1,8 +1,8 @@
-"""Twin of :mod:`saesim_pl.functional.magnitude_difference`."""
+"""Twin of :mod:`saesim_pl.functional.dictionaries.magnitude_difference`."""
 
 from torch import Tensor
 
-from saesim_pl.functional.magnitude_difference import magnitude_difference_from_sums
+from saesim_pl.functional.dictionaries.magnitude_difference import magnitude_difference_from_sums
 from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

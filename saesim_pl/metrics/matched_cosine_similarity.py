@@ -4,8 +4,8 @@ from typing import Any
 
 from torch import Tensor
 
-from saesim_pl.functional.matched_cosine_similarity import matched_cosine_similarity
-from saesim_pl.functional.matching import MatchingMethod
+from saesim_pl.functional.dictionaries.matched_cosine_similarity import matched_cosine_similarity
+from saesim_pl.functional.pairing.matching import MatchingMethod
 from saesim_pl.metrics.mean_over_updates import MeanOverUpdates
 
 

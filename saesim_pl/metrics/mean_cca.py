@@ -1,11 +1,11 @@
-"""Twin of :mod:`saesim_pl.functional.mean_cca`."""
+"""Twin of :mod:`saesim_pl.functional.subspaces.mean_cca`."""
 
 from typing import Any, Literal
 
 from torch import Tensor
 
-from saesim_pl.functional.inputs import check_option
-from saesim_pl.functional.mean_cca import STATISTICS, mean_cca_from_sums
+from saesim_pl.functional.ground.inputs import check_option
+from saesim_pl.functional.subspaces.mean_cca import STATISTICS, mean_cca_from_sums
 from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from saesim_pl.functional.mean_max_cosine_similarity import mean_max_cosine_similarity
+from saesim_pl.functional.dictionaries.mean_max_cosine_similarity import mean_max_cosine_similarity
 from saesim_pl.metrics.mean_over_updates import MeanOverUpdates
 
 

@@ -1,6 +1,6 @@
 """Mutual nearest neighbours as a metric."""
 
-from saesim_pl.functional.mutual_knn import mutual_knn
+from saesim_pl.functional.neighbors.mutual_knn import mutual_knn
 from saesim_pl.metrics.neighbour_similarity import NeighbourSimilarity
 
 

@@ -5,10 +5,10 @@ from typing import Any, ClassVar, get_args
 
 from torch import Tensor
 
-from saesim_pl.functional.blocks import MEMORY_BUDGET
-from saesim_pl.functional.inputs import check_option
-from saesim_pl.functional.nearest_neighbours import NeighbourMetric
-from saesim_pl.functional.paired_neighbours import MAX_CHANCE
+from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
+from saesim_pl.functional.ground.inputs import check_option
+from saesim_pl.functional.neighbors.nearest_neighbours import NeighbourMetric
+from saesim_pl.functional.neighbors.paired_neighbours import MAX_CHANCE
 from saesim_pl.metrics.paired_rows import PairedRowsStore, rows_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from saesim_pl.functional.paired_sums import PairedSums, about, joined, paired_sums
+from saesim_pl.functional.subspaces.paired_sums import PairedSums, about, joined, paired_sums
 
 NAMES = tuple(field.name for field in fields(PairedSums))
 _DIMENSIONS = {
@@ -25,7 +25,7 @@ _DIMENSIONS = {
 
 
 class PairedSumsStore:
-    """Keeps :class:`~saesim_pl.functional.paired_sums.PairedSums`; widths are unknown until rows come.
+    """Keeps :class:`~saesim_pl.functional.subspaces.paired_sums.PairedSums`; widths come with the rows.
 
     The sums are about the mean of the rows seen so far. Before two are added, by ``merge_state`` or over
     ranks, both move to the mean of all rows; from then on plain addition is right.

@@ -1,15 +1,15 @@
-"""Twin of :mod:`saesim_pl.functional.permutation_procrustes_distance`."""
+"""Twin of :mod:`saesim_pl.functional.geometry.permutation_procrustes_distance`."""
 
 import math
 from typing import Any, Literal
 
 from torch import Tensor
 
-from saesim_pl.functional.inputs import check_option
-from saesim_pl.functional.permutation_procrustes_distance import (
+from saesim_pl.functional.geometry.permutation_procrustes_distance import (
     FORMS,
     permutation_procrustes_distance_from_sums,
 )
+from saesim_pl.functional.ground.inputs import check_option
 from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

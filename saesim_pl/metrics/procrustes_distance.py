@@ -1,12 +1,16 @@
-"""Twin of :mod:`saesim_pl.functional.procrustes_distance`."""
+"""Twin of :mod:`saesim_pl.functional.geometry.procrustes_distance`."""
 
 import math
 from typing import Any, Literal
 
 from torch import Tensor
 
-from saesim_pl.functional.inputs import check_option
-from saesim_pl.functional.procrustes_distance import FORMS, check_alpha, procrustes_distance_from_sums
+from saesim_pl.functional.geometry.procrustes_distance import (
+    FORMS,
+    check_alpha,
+    procrustes_distance_from_sums,
+)
+from saesim_pl.functional.ground.inputs import check_option
 from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

@@ -1,11 +1,11 @@
-"""Twin of :mod:`saesim_pl.functional.pwcca`."""
+"""Twin of :mod:`saesim_pl.functional.subspaces.pwcca`."""
 
 from typing import Any, Literal
 
 from torch import Tensor
 
-from saesim_pl.functional.inputs import check_option
-from saesim_pl.functional.pwcca import SIDES, pwcca_from_sums
+from saesim_pl.functional.ground.inputs import check_option
+from saesim_pl.functional.subspaces.pwcca import SIDES, pwcca_from_sums
 from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

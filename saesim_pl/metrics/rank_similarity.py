@@ -1,6 +1,6 @@
 """Rank similarity of nearest neighbours as a metric."""
 
-from saesim_pl.functional.rank_similarity import rank_similarity
+from saesim_pl.functional.neighbors.rank_similarity import rank_similarity
 from saesim_pl.metrics.neighbour_similarity import NeighbourSimilarity
 
 

@@ -1,10 +1,10 @@
-"""Twin of :mod:`saesim_pl.functional.rbf_cka`."""
+"""Twin of :mod:`saesim_pl.functional.subspaces.rbf_cka`."""
 
 from typing import Any
 
 from torch import Tensor
 
-from saesim_pl.functional.rbf_cka import check_bandwidth, rbf_cka
+from saesim_pl.functional.subspaces.rbf_cka import check_bandwidth, rbf_cka
 from saesim_pl.metrics.paired_rows import PairedRowsStore, rows_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

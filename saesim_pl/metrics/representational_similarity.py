@@ -1,12 +1,12 @@
-"""Twin of :mod:`saesim_pl.functional.representational_similarity`."""
+"""Twin of :mod:`saesim_pl.functional.geometry.representational_similarity`."""
 
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from saesim_pl.functional.dissimilarities import comparable_rows
-from saesim_pl.functional.representational_similarity import (
+from saesim_pl.functional.geometry.dissimilarities import comparable_rows
+from saesim_pl.functional.geometry.representational_similarity import (
     MAX_PAIRS,
     has_sums,
     representational_similarity,

@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from saesim_pl.functional.fraction_variance_unexplained import fvu_from_moments
-from saesim_pl.functional.reconstruction_cosine import row_cosines
-from saesim_pl.functional.relative_reconstruction_bias import bias_from_sums
+from saesim_pl.functional.quality.fraction_variance_unexplained import fvu_from_moments
+from saesim_pl.functional.quality.reconstruction_cosine import row_cosines
+from saesim_pl.functional.quality.relative_reconstruction_bias import bias_from_sums
 from saesim_pl.metrics.keeps_precision import KeepsPrecision
 
 _SCALARS = ("residual", "square", "cosine", "square_hat", "product")

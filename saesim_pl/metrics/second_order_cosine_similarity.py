@@ -4,9 +4,9 @@ from typing import Any
 
 from torch import Tensor
 
-from saesim_pl.functional.blocks import MEMORY_BUDGET
-from saesim_pl.functional.paired_neighbours import MAX_CHANCE
-from saesim_pl.functional.second_order_cosine_similarity import second_order_cosine_similarity
+from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
+from saesim_pl.functional.neighbors.paired_neighbours import MAX_CHANCE
+from saesim_pl.functional.neighbors.second_order_cosine_similarity import second_order_cosine_similarity
 from saesim_pl.metrics.paired_rows import PairedRowsStore, rows_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from saesim_pl.functional.inputs import check_paired
+from saesim_pl.functional.ground.inputs import check_paired
 from saesim_pl.metrics.keeps_precision import KeepsPrecision
 from saesim_pl.metrics.paired_rows import PairedRowsStore
 from saesim_pl.metrics.paired_sums import PairedSumsStore

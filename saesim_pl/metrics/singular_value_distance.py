@@ -1,16 +1,16 @@
-"""Twin of :mod:`saesim_pl.functional.singular_value_distance`."""
+"""Twin of :mod:`saesim_pl.functional.dictionaries.singular_value_distance`."""
 
 import math
 from typing import Any, Literal
 
 from torch import Tensor
 
-from saesim_pl.functional.inputs import check_option
-from saesim_pl.functional.singular_value_distance import (
+from saesim_pl.functional.dictionaries.singular_value_distance import (
     LENGTHS,
     NORMALIZATIONS,
     singular_value_distance_from_sums,
 )
+from saesim_pl.functional.ground.inputs import check_option
 from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

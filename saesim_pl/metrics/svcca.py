@@ -1,10 +1,10 @@
-"""Twin of :mod:`saesim_pl.functional.svcca`."""
+"""Twin of :mod:`saesim_pl.functional.subspaces.svcca`."""
 
 from typing import Any
 
 from torch import Tensor
 
-from saesim_pl.functional.svcca import SVCCAScore, check_components, svcca_components_from_sums
+from saesim_pl.functional.subspaces.svcca import SVCCAScore, check_components, svcca_components_from_sums
 from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

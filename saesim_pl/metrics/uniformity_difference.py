@@ -1,8 +1,8 @@
-"""Twin of :mod:`saesim_pl.functional.uniformity_difference`."""
+"""Twin of :mod:`saesim_pl.functional.dictionaries.uniformity_difference`."""
 
 from torch import Tensor
 
-from saesim_pl.functional.uniformity_difference import uniformity_difference
+from saesim_pl.functional.dictionaries.uniformity_difference import uniformity_difference
 from saesim_pl.metrics.paired_rows import PairedRowsStore, rows_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from saesim_pl.product import product, transposed_product
 from saesim_pl.saes.output import SAEOutput
-from saesim_pl.saes.product import product, transposed_product
 from saesim_pl.saes.row_blocks import row_blocks
 from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder
 from saesim_pl.saes.stack import outputs_of, weights_of

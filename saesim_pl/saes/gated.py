@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from saesim_pl.checks import check_not_negative
+from saesim_pl.product import product, transposed_product
 from saesim_pl.saes.dense_loss import add_norm_gradient, mean_square
 from saesim_pl.saes.output import SAEOutput
-from saesim_pl.saes.product import product, transposed_product
 from saesim_pl.saes.row_blocks import row_blocks
 from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder
 

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from saesim_pl.checks import check_not_negative, check_positive
+from saesim_pl.product import product, transposed_product
 from saesim_pl.saes.dense_loss import TANH, add_norm_gradient, add_slopes, mean_square, sum_penalty
 from saesim_pl.saes.output import SAEOutput
-from saesim_pl.saes.product import product, transposed_product
 from saesim_pl.saes.row_blocks import row_blocks
 from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder
 

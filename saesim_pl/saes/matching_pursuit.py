@@ -7,10 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from saesim_pl.product import product
 from saesim_pl.saes.dense_loss import mean_square
 from saesim_pl.saes.k_sparse import KSparseAutoencoder
 from saesim_pl.saes.output import SAEOutput
-from saesim_pl.saes.product import product
 from saesim_pl.saes.sparse_loss import add_rows
 
 

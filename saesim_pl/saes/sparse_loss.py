@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import embedding_bag
 
+from saesim_pl.product import product
 from saesim_pl.saes.dense_loss import masked_losses
 from saesim_pl.saes.k_sparse import KSparseAutoencoder
 from saesim_pl.saes.output import SAEOutput
-from saesim_pl.saes.product import product
 from saesim_pl.saes.stack import outputs_of, weights_of
 
 Select = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]

@@ -19,8 +19,8 @@ from pathlib import Path
 import torch
 
 from saesim_pl import saes
-from saesim_pl.optimisation import clip_each
 from saesim_pl.saes.stack import joint_losses
+from saesim_pl.training.optimization import clip_each
 
 ARCHITECTURES = [name for name in saes.__all__ if name.endswith("SAE")]
 WARM_UP = 3

@@ -23,8 +23,8 @@ from saesim_pl.functional import (
     rank_similarity,
     second_order_cosine_similarity,
 )
-from saesim_pl.functional.jaccard_similarity import jaccard_of_neighbours
-from saesim_pl.functional.nearest_neighbours import permute_neighbours
+from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_of_neighbours
+from saesim_pl.functional.neighbors.nearest_neighbours import permute_neighbours
 from saesim_pl.metrics import ActivationCorrelation
 
 

@@ -16,9 +16,9 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from saesim_pl import functional
-from saesim_pl.functional.linear_cka import linear_cka_split
-from saesim_pl.functional.representational_similarity_split import representational_similarity_split
-from saesim_pl.functional.svcca import svcca_split
+from saesim_pl.functional.geometry.representational_similarity_split import representational_similarity_split
+from saesim_pl.functional.subspaces.linear_cka import linear_cka_split
+from saesim_pl.functional.subspaces.svcca import svcca_split
 
 N_PERMUTATIONS = 999
 REPEATS = 3

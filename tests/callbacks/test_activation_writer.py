@@ -18,7 +18,7 @@ from saesim_pl.callbacks import ActivationWriter
 from saesim_pl.data import TextContexts
 from saesim_pl.data.manifest import Manifest
 from saesim_pl.data.shards import ShardReader
-from saesim_pl.language_model import LanguageModelActivations
+from saesim_pl.language_models import LanguageModelActivations
 
 HOOKS = ["blocks.0.hook_mlp_out", "blocks.1.hook_mlp_out"]
 

@@ -20,7 +20,6 @@ from saesim_pl.callbacks import (
     ComparisonTable,
     FiringHistogram,
 )
-from saesim_pl.cohort import SAECohort
 from saesim_pl.data import SyntheticActivations
 from saesim_pl.data.generated import GeneratedActivations
 from saesim_pl.functional import (
@@ -31,6 +30,7 @@ from saesim_pl.functional import (
     mcc,
 )
 from saesim_pl.saes import StandardSAE
+from saesim_pl.training import SAECohort
 from saesim_pl.truth import Hierarchy, TrueFeatures
 
 N_FEATURES, D_IN = 80, 24

@@ -18,8 +18,8 @@ from saesim_pl.callbacks import (
     SamplePrefixes,
     UnitNormDecoder,
 )
-from saesim_pl.cohort import SAECohort
 from saesim_pl.saes import MatryoshkaSAE, StandardSAE
+from saesim_pl.training import SAECohort
 from tests.data.stretched import StretchedActivations
 
 MAKERS: dict[str, Callable[..., OnSAEs]] = {

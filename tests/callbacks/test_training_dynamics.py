@@ -16,9 +16,9 @@ from saesim_pl.callbacks import (
     SamplePrefixes,
     UnitNormDecoder,
 )
-from saesim_pl.cohort import SAECohort
 from saesim_pl.data import SyntheticActivations
 from saesim_pl.saes import BatchTopKSAE, MatryoshkaSAE, PAnnealSAE, StandardSAE, TopKSAE
+from saesim_pl.training import SAECohort
 
 D_IN, D_SAE, STEPS = 12, 24, 16
 

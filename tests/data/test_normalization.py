@@ -5,9 +5,9 @@ import torch
 from lightning.pytorch import Trainer
 
 from saesim_pl.callbacks import CompareDictionaries, CompareToTruth
-from saesim_pl.cohort import SAECohort
 from saesim_pl.data.normalization import Normalization, measure_normalization
 from saesim_pl.saes import StandardSAE
+from saesim_pl.training import SAECohort
 from tests.data.stretched import D_IN, N_FEATURES, STRETCH, StretchedActivations
 
 MODES = ("none", "mean_norm", "row_norm", "standardise")

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from saesim_pl import functional as f
 from saesim_pl.functional import representational_similarity
+from saesim_pl.functional.geometry.representational_similarity import sampled_similarity
 from saesim_pl.functional.invariances import INVARIANCES, Invariance
-from saesim_pl.functional.representational_similarity import sampled_similarity
 
 every_measure = pytest.mark.parametrize("declared", INVARIANCES, ids=lambda declared: declared.name)
 

@@ -13,10 +13,10 @@ from saesim_pl.functional import (
     nearest_neighbours,
     permute_neighbours,
 )
-from saesim_pl.functional.jaccard_similarity import jaccard_of_neighbours
-from saesim_pl.functional.joint_rank_jaccard import joint_rank_jaccard_of_neighbours
-from saesim_pl.functional.mutual_knn import mutual_share_of_neighbours
-from saesim_pl.functional.rank_similarity import rank_similarity_of_neighbours
+from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_of_neighbours
+from saesim_pl.functional.neighbors.joint_rank_jaccard import joint_rank_jaccard_of_neighbours
+from saesim_pl.functional.neighbors.mutual_knn import mutual_share_of_neighbours
+from saesim_pl.functional.neighbors.rank_similarity import rank_similarity_of_neighbours
 from tests.functional.test_matching import gaussian
 from tests.functional.test_neighbour_measures import Measure
 

@@ -17,7 +17,7 @@ from saesim_pl.functional import (
     rank_similarity,
     second_order_cosine_similarity,
 )
-from saesim_pl.functional.matching import MatchingMethod
+from saesim_pl.functional.pairing.matching import MatchingMethod
 from tests.functional.golden import CASES, golden_inputs, golden_values, within_tolerance
 
 

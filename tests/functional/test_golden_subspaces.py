@@ -31,7 +31,7 @@ from saesim_pl.functional import (
     svcca,
     uniformity_difference,
 )
-from saesim_pl.functional.dissimilarities import comparable_rows
+from saesim_pl.functional.geometry.dissimilarities import comparable_rows
 from tests.functional.golden import CASES, MEASURES, golden_inputs
 
 Measure = Callable[..., Tensor]

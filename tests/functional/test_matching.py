@@ -12,9 +12,9 @@ from saesim_pl.functional import (
     matched_cosine_similarity,
     mean_max_cosine_similarity,
 )
-from saesim_pl.functional.matching import MatchingMethod
-from saesim_pl.functional.one_to_one import hungarian_pairs
-from saesim_pl.functional.scores import CosineScores
+from saesim_pl.functional.pairing.matching import MatchingMethod
+from saesim_pl.functional.pairing.one_to_one import hungarian_pairs
+from saesim_pl.functional.pairing.scores import CosineScores
 
 METHODS: tuple[MatchingMethod, ...] = ("argmax", "mutual", "hungarian")
 

@@ -19,7 +19,7 @@ from saesim_pl.functional import (
     rank_similarity,
     second_order_cosine_similarity,
 )
-from saesim_pl.functional.nearest_neighbours import NeighbourMetric, _largest
+from saesim_pl.functional.neighbors.nearest_neighbours import NeighbourMetric, _largest
 from tests.functional.test_matching import gaussian, rotation
 
 Measure = Callable[..., Tensor]

@@ -14,9 +14,9 @@ from torch import Tensor
 from saesim_pl import functional as f
 from saesim_pl.functional import Comparison, gaussian_null, permutation_null
 from saesim_pl.functional.better_direction import higher_is_better
-from saesim_pl.functional.comparison import compared
 from saesim_pl.functional.invariances import INVARIANCES, Invariance
-from saesim_pl.functional.permutation_null import random_orders
+from saesim_pl.functional.nulls.comparison import compared
+from saesim_pl.functional.nulls.permutation_null import random_orders
 from saesim_pl.functional.splits import SPLITS, split_of
 from tests.metrics.cases import CASES
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from saesim_pl import functional as f
 from saesim_pl.functional import gaussian_null, subset_null
-from saesim_pl.functional.gaussian_null import _drawer
+from saesim_pl.functional.nulls.gaussian_null import _drawer
 
 
 def _normal(*shape: int, seed: int = 0) -> Tensor:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from saesim_pl.functional.paired_sums import PairedSums, about, joined, paired_sums, settled
+from saesim_pl.functional.subspaces.paired_sums import PairedSums, about, joined, paired_sums, settled
 
 
 def _rows(n: int, offset: float, seed: int) -> tuple[Tensor, Tensor]:
@@ -56,7 +56,7 @@ def test_swapping_swaps_every_sum() -> None:
 def test_many_blocks_of_rows_equal_one(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = _rows(50, 1e3, 4)
     whole = paired_sums(a, b)
-    monkeypatch.setattr("saesim_pl.functional.paired_sums.BLOCK_ROWS", 7)
+    monkeypatch.setattr("saesim_pl.functional.subspaces.paired_sums.BLOCK_ROWS", 7)
     _assert_equal(paired_sums(a, b), whole)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import rankdata
 
-from saesim_pl.functional.ranks import _average_ranks_by_unique, average_ranks
+from saesim_pl.functional.geometry.ranks import _average_ranks_by_unique, average_ranks
 
 RNG = np.random.default_rng(0)
 VALUES = {

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from saesim_pl import functional
-from saesim_pl.functional.distance_correlation import distance_correlation_split
-from saesim_pl.functional.linear_cka import linear_cka_split
-from saesim_pl.functional.mean_cca import mean_cca_split
-from saesim_pl.functional.rbf_cka import rbf_cka_split
-from saesim_pl.functional.representational_similarity_split import representational_similarity_split
+from saesim_pl.functional.geometry.distance_correlation import distance_correlation_split
+from saesim_pl.functional.geometry.representational_similarity_split import representational_similarity_split
 from saesim_pl.functional.split import Split, permute_pairs, permuted_inner_product
-from saesim_pl.functional.svcca import svcca_split
+from saesim_pl.functional.subspaces.linear_cka import linear_cka_split
+from saesim_pl.functional.subspaces.mean_cca import mean_cca_split
+from saesim_pl.functional.subspaces.rbf_cka import rbf_cka_split
+from saesim_pl.functional.subspaces.svcca import svcca_split
 
 Case = tuple[Callable[..., Split], Callable[..., Tensor], dict[str, Any]]
 CASES: list[Case] = [

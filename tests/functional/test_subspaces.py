@@ -11,7 +11,7 @@ from torch import Tensor
 
 from saesim_pl import functional as f
 from saesim_pl.functional import SimilarityWarning, representational_similarity
-from saesim_pl.functional.representational_similarity import sampled_similarity
+from saesim_pl.functional.geometry.representational_similarity import sampled_similarity
 
 
 def _normal(*shape: int, seed: int = 0) -> Tensor:
@@ -120,7 +120,7 @@ def test_rsa_of_many_rows_samples_pairs_and_says_so() -> None:
 def test_rsa_needs_no_square_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = _normal(70, 5), _normal(70, 5, seed=1)
     whole = [representational_similarity(a, b, "euclidean", c) for c in ("pearson", "l2")]
-    module = sys.modules["saesim_pl.functional.representational_similarity"]
+    module = sys.modules["saesim_pl.functional.geometry.representational_similarity"]
     monkeypatch.setattr(module, "BLOCK_ENTRIES", 500)
     blocks = [representational_similarity(a, b, "euclidean", c) for c in ("pearson", "l2")]
     torch.testing.assert_close(blocks, whole, rtol=1e-12, atol=0)
@@ -129,7 +129,7 @@ def test_rsa_needs_no_square_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_spectral_norm_of_many_rows_is_that_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = _normal(60, 5), _normal(60, 5, seed=1)
     dense = f.rsm_norm_difference(a, b)
-    monkeypatch.setattr(sys.modules["saesim_pl.functional.rsm_norm_difference"], "DENSE_ROWS", 10)
+    monkeypatch.setattr(sys.modules["saesim_pl.functional.geometry.rsm_norm_difference"], "DENSE_ROWS", 10)
     assert f.rsm_norm_difference(a, b).item() == pytest.approx(dense.item(), rel=1e-9)
     assert f.rsm_norm_difference(a, a).item() == 0
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from saesim_pl import saes
-from saesim_pl.cohort import SAECohort
+from saesim_pl.training import SAECohort
 from tests.saes.test_contract import ARCHITECTURES, BATCH, D_IN, D_SAE
 
 pytestmark = [

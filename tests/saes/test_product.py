@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from saesim_pl.saes.product import product, transposed_product
+from saesim_pl.product import product, transposed_product
 
 SHAPES = [(1, 1, 1), (1, 5, 7), (3, 1, 4), (300, 5, 9), (64, 100, 33), (33, 2500, 9)]
 

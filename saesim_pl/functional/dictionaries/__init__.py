@@ -1,0 +1,1 @@
+"""Measures of two sets of directions that need no given pairing."""

@@ -1,0 +1,48 @@
+"""Mean cosine of paired rows after aligning the two spaces (Hamilton et al. 2016)."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from saesim_pl.functional.ground.inputs import check_option, check_paired, unit_rows
+from saesim_pl.functional.ground.similarity_warning import warn_few_pairs
+from saesim_pl.functional.pairing.assignment import best_assignment
+
+ALIGNMENTS = ("orthogonal", "permutation")
+
+
+def aligned_cosine_similarity(
+    a: Float[Tensor, "n d_a"],
+    b: Float[Tensor, "n d_b"],
+    alignment: Literal["orthogonal", "permutation"] = "orthogonal",
+) -> Float[Tensor, ""]:
+    """Mean cosine of row i of ``a``, moved into the space of ``b``, with row i of ``b``.
+
+    Nothing is centred: an offset common to all rows raises the score. Independent data scores near
+    ``sqrt(d / n)`` after rotation, and close to 1 once ``n <= d``.
+
+    Args:
+        a: Rows paired with those of ``b``.
+        b: Rows paired with those of ``a``.
+        alignment: The rotation, or the ``permutation`` of columns, that maximises the inner product.
+
+    Returns:
+        Similarity in [-1, 1]; a zero row adds 0.
+
+    Raises:
+        ValueError: Rows that cannot be paired, or an unknown ``alignment``.
+    """
+    check_option("alignment", alignment, ALIGNMENTS)
+    check_paired(a, b)
+    warn_few_pairs(len(a))
+    x, y = unit_rows(a.double()), unit_rows(b.double())
+    cross = a.double().T @ b.double()
+    if alignment == "orthogonal":
+        left, _, right = torch.linalg.svd(cross, full_matrices=False)
+        products = (x @ left) * (y @ right.T)
+    else:
+        columns_a, columns_b = best_assignment(cross)
+        products = x[:, columns_a] * y[:, columns_b]
+    return products.sum(1).mean().to(torch.promote_types(a.dtype, torch.float32))

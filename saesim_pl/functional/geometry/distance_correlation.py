@@ -1,0 +1,43 @@
+"""Distance correlation (Székely et al. 2007)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from saesim_pl.functional.geometry.dissimilarities import dissimilarity_matrix
+from saesim_pl.functional.ground.inputs import check_paired
+from saesim_pl.functional.ground.similarity_warning import warn_few_pairs
+from saesim_pl.functional.split import Split, inner_product_split
+from saesim_pl.functional.subspaces.rbf_cka import unit_centered
+
+
+def distance_correlation(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -> Float[Tensor, ""]:
+    """Square root of the correlation of the doubly centred Euclidean distances between rows.
+
+    The biased estimate: in the limit 0 exactly when the sides are independent, but for ``d`` near ``n``
+    independent data scores high (0.66 at 72 rows of 14 columns).
+
+    Args:
+        a: Rows paired with those of ``b``.
+        b: Rows paired with those of ``a``.
+
+    Returns:
+        Similarity in [0, 1]; 0 when a side's rows are all equal.
+
+    Raises:
+        ValueError: Rows that cannot be paired.
+    """
+    check_paired(a, b)
+    warn_few_pairs(len(a))
+    split = distance_correlation_split()
+    value = split.compare(split.prepare(a.double()), split.prepare(b.double()))
+    return value.to(torch.promote_types(a.dtype, torch.float32))
+
+
+def distance_correlation_split() -> Split:
+    """:func:`distance_correlation` in its two halves: doubly centred distances, and their product."""
+
+    def prepare(rows: Tensor) -> Tensor:
+        return unit_centered(dissimilarity_matrix(rows, "euclidean")).to(rows.dtype)
+
+    return inner_product_split(prepare, lambda product: product.clamp(0, 1).sqrt())

@@ -1,0 +1,87 @@
+"""Orthogonal Procrustes distances and generalised shape metrics (Williams et al. 2021)."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from saesim_pl.functional.ground.inputs import check_option
+from saesim_pl.functional.ground.spectrum import spectrum
+from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, from_rows, uncentered
+
+FORMS = ("distance", "normalized", "angular", "disparity")
+
+
+def procrustes_distance(
+    a: Float[Tensor, "n d_a"],
+    b: Float[Tensor, "n d_b"],
+    form: Literal["distance", "normalized", "angular", "disparity"] = "normalized",
+    center: bool = True,
+    alpha: float = 1.0,
+) -> Float[Tensor, ""]:
+    """What is left between the sides after the best rotation (or reflection) of one onto the other.
+
+    The narrower side is padded with zero columns. With ``s`` the sum of the singular values of
+    ``a^T b`` over the two Frobenius norms, independent data has ``s`` near ``sqrt(d / n)``.
+
+    Args:
+        a: Rows paired with those of ``b``.
+        b: Rows paired with those of ``a``.
+        form: Frobenius ``distance``; the same of sides ``normalized`` to Frobenius norm 1,
+            ``sqrt(2 - 2 s)``; ``angular``, ``arccos(s)``; ``disparity``, ``1 - s^2``.
+        center: Subtract the mean row first; without, an offset counts as a difference.
+        alpha: 1 for rotations only, 0 for any linear map (whitening first), a blend between.
+
+    Returns:
+        Distance, 0 for a rotated copy: in [0, inf), [0, sqrt 2], [0, pi / 2] or [0, 1] by ``form``.
+
+    Raises:
+        ValueError: Rows that cannot be paired, an unknown ``form``, or ``alpha`` outside [0, 1].
+    """
+    return from_rows(procrustes_distance_from_sums, a, b, form=form, center=center, alpha=alpha)
+
+
+def procrustes_distance_from_sums(
+    sums: PairedSums, form: str = "normalized", center: bool = True, alpha: float = 1.0
+) -> Float[Tensor, ""]:
+    """See :func:`procrustes_distance`."""
+    check_option("form", form, FORMS)
+    check_alpha(alpha)
+    sums = checked(sums)
+    sums = sums if center else uncentered(sums)
+    square_a, square_b, cross = sums.aa.trace(), sums.bb.trace(), sums.ab
+    if alpha < 1:
+        whiten_a, square_a = _partial_whitening(sums.aa, alpha)
+        whiten_b, square_b = _partial_whitening(sums.bb, alpha)
+        cross = whiten_a @ cross @ whiten_b
+    return distance_from_products(square_a, square_b, torch.linalg.svdvals(cross).sum(), form)
+
+
+def check_alpha(alpha: float) -> None:
+    """Refuse a blend outside [0, 1], with ``ValueError``."""
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha must be in [0, 1], got {alpha}")
+
+
+def distance_from_products(
+    square_a: Tensor, square_b: Tensor, product: Tensor, form: str
+) -> Float[Tensor, ""]:
+    """Distance of two sides with these squared norms, aligned up to this inner product.
+
+    A side of norm 0 has cosine 0 with every other.
+    """
+    if form == "distance":
+        return (square_a + square_b - 2 * product).clamp(min=0).sqrt()
+    scale = square_a.sqrt() * square_b.sqrt()
+    cosine = torch.where(scale > 0, product / scale.where(scale > 0, 1.0), 0.0).clamp(-1, 1)
+    if form == "normalized":
+        return (2 - 2 * cosine).sqrt()
+    return cosine.arccos() if form == "angular" else 1 - cosine.square()
+
+
+def _partial_whitening(scatter: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
+    """The symmetric map that blends identity and whitening, and the squared norm it leaves."""
+    variances, directions = spectrum(scatter)
+    gains = alpha + (1 - alpha) / variances.sqrt()
+    return (directions * gains) @ directions.T, (variances * gains.square()).sum()

@@ -1,0 +1,167 @@
+"""Representational similarity analysis (Kriegeskorte et al. 2008)."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from saesim_pl.functional.geometry.dissimilarities import (
+    DISSIMILARITIES,
+    comparable_rows,
+    dissimilarity_block,
+)
+from saesim_pl.functional.geometry.pair_moments import PairMoments, moments_from_sums, moments_of_blocks
+from saesim_pl.functional.geometry.ranked_pairs import (
+    compare_ranks,
+    ranks_of_all_pairs,
+    ranks_of_sampled_pairs,
+    standard_error,
+)
+from saesim_pl.functional.ground.inputs import check_option, check_paired
+from saesim_pl.functional.ground.similarity_warning import SimilarityWarning, warn_few_pairs
+from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, paired_sums
+
+COMPARISONS = ("spearman", "pearson", "cosine", "l2", "rho_a")
+RANKED = ("spearman", "rho_a")
+MAX_PAIRS = 20_000_000
+BLOCK_ENTRIES = 2**23
+
+
+class SampledSimilarity(NamedTuple):
+    """An estimate and its standard error."""
+
+    similarity: Float[Tensor, ""]
+    standard_error: Float[Tensor, ""]
+
+
+def representational_similarity(
+    a: Float[Tensor, "n d_a"],
+    b: Float[Tensor, "n d_b"],
+    dissimilarity: Literal["correlation", "cosine", "euclidean", "squared_euclidean"] = "correlation",
+    comparison: Literal["spearman", "pearson", "cosine", "l2", "rho_a"] = "spearman",
+    max_pairs: int = MAX_PAIRS,
+    seed: int = 0,
+) -> Float[Tensor, ""]:
+    """Do rows that are far apart on one side lie far apart on the other?
+
+    Compares the dissimilarities of all pairs of rows. Independent data scores near 0 by ``spearman``,
+    ``rho_a`` and ``pearson``, but far above it by ``cosine``, since dissimilarities share a mean.
+
+    Ranks need all pairs in memory, about 50 bytes each. Above ``max_pairs`` (the default is reached at
+    6,325 rows) they are taken of as many sampled pairs, with a warning that names the standard error. The
+    other comparisons are always exact, by sums or by blocks.
+
+    Args:
+        a: Rows paired with those of ``b``.
+        b: Rows paired with those of ``a``.
+        dissimilarity: 1 - Pearson ``correlation`` of two rows, 1 - ``cosine``, or a distance.
+        comparison: Correlation of ranks (``spearman``; ``rho_a`` counts ties as disagreement),
+            ``pearson``, ``cosine``, or the ``l2`` norm of the difference, a distance.
+        max_pairs: Most pairs to rank.
+        seed: Of the sample.
+
+    Returns:
+        Similarity in [-1, 1], 0 when a side does not vary; distance in [0, inf) by ``l2``.
+
+    Raises:
+        ValueError: Rows that cannot be paired or fewer than 3, or an unknown option.
+    """
+    check_options(dissimilarity, comparison)
+    _check_rows(a, b)
+    n = len(a)
+    if comparison in RANKED and n * (n - 1) // 2 > max_pairs:
+        sampled = sampled_similarity(a, b, dissimilarity, comparison, max_pairs, seed)
+        _warn_sampled(sampled, n * (n - 1) // 2, max_pairs, seed)
+        value = sampled.similarity
+    elif comparison in RANKED:
+        value = compare_ranks(*ranks_of_all_pairs(a, b, dissimilarity), comparison)
+    elif comparison == "l2":
+        value = sum((x - y).square().sum() for x, y in _blocks(a, b, dissimilarity)).div(2).sqrt()
+    else:
+        value = _from_moments(_moments(a, b, dissimilarity), comparison)
+    return value.to(torch.promote_types(a.dtype, torch.float32))
+
+
+def representational_similarity_from_sums(
+    sums: PairedSums, dissimilarity: str = "correlation", comparison: str = "pearson"
+) -> Float[Tensor, ""]:
+    """See :func:`representational_similarity`; ``sums`` are those of ``comparable_rows``."""
+    if not has_sums(dissimilarity, comparison):
+        raise ValueError(f"{comparison} over {dissimilarity} dissimilarities has no form in sums")
+    return _from_moments(moments_from_sums(checked(sums), dissimilarity), comparison)
+
+
+def has_sums(dissimilarity: str, comparison: str) -> bool:
+    """Whether sums over rows are enough, so that no row needs keeping."""
+    check_options(dissimilarity, comparison)
+    return dissimilarity != "euclidean" and comparison in ("pearson", "cosine")
+
+
+def sampled_similarity(
+    a: Float[Tensor, "n d_a"],
+    b: Float[Tensor, "n d_b"],
+    dissimilarity: str = "correlation",
+    comparison: str = "spearman",
+    n_pairs: int = MAX_PAIRS,
+    seed: int = 0,
+    n_parts: int = 20,
+) -> SampledSimilarity:
+    """:func:`representational_similarity` of ``n_pairs`` pairs drawn with replacement.
+
+    The standard error is that of the mean over ``n_parts`` equal parts of the sample.
+    """
+    check_options(dissimilarity, comparison)
+    _check_rows(a, b)
+    if n_pairs < 10 * n_parts:
+        raise ValueError(f"max_pairs must be at least {10 * n_parts} to estimate an error, got {n_pairs}")
+    x, y = ranks_of_sampled_pairs(a, b, dissimilarity, n_pairs, seed)
+    return SampledSimilarity(compare_ranks(x, y, comparison), standard_error(x, y, n_parts))
+
+
+def check_options(dissimilarity: str, comparison: str) -> None:
+    """Refuse an unknown dissimilarity or comparison, with ``ValueError``."""
+    check_option("dissimilarity", dissimilarity, DISSIMILARITIES)
+    check_option("comparison", comparison, COMPARISONS)
+
+
+def _check_rows(a: Tensor, b: Tensor) -> None:
+    check_paired(a, b)
+    if len(a) < 3:
+        raise ValueError(f"pairs of rows are compared with each other: 3 rows are needed, got {len(a)}")
+    warn_few_pairs(len(a))
+
+
+def _warn_sampled(sampled: SampledSimilarity, n_pairs: int, max_pairs: int, seed: int) -> None:
+    warnings.warn(
+        f"ranked {max_pairs} sampled pairs of {n_pairs} (seed {seed}): standard error "
+        f"{float(sampled.standard_error):.2g}; raise max_pairs for the exact value",
+        SimilarityWarning,
+        stacklevel=3,
+    )
+
+
+def _moments(a: Tensor, b: Tensor, dissimilarity: str) -> PairMoments:
+    if dissimilarity == "euclidean" or len(a) < max(a.shape[1], b.shape[1]):
+        return moments_of_blocks(_blocks(a, b, dissimilarity), len(a) * (len(a) - 1))
+    sums = paired_sums(comparable_rows(a, dissimilarity), comparable_rows(b, dissimilarity))
+    return moments_from_sums(sums, dissimilarity)
+
+
+def _blocks(a: Tensor, b: Tensor, dissimilarity: str) -> Iterator[tuple[Tensor, Tensor]]:
+    """Dissimilarities of some rows with all, each pair of distinct rows twice, rows with themselves 0."""
+    rows_a, rows_b = comparable_rows(a, dissimilarity), comparable_rows(b, dissimilarity)
+    step = max(1, BLOCK_ENTRIES // len(a))
+    for start in range(0, len(a), step):
+        sides = []
+        for rows in (rows_a, rows_b):
+            block = dissimilarity_block(rows[start : start + step], rows, dissimilarity)
+            block.diagonal(start).zero_()
+            sides.append(block)
+        yield sides[0], sides[1]
+
+
+def _from_moments(moments: PairMoments, comparison: str) -> Tensor:
+    return moments.pearson() if comparison == "pearson" else moments.cosine()

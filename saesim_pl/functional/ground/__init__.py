@@ -1,0 +1,1 @@
+"""What all families share: checks of inputs, blocks within a memory budget, threads, spectra."""

@@ -1,0 +1,1 @@
+"""Measures of nearest-neighbour sets of paired rows."""

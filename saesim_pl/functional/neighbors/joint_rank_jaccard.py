@@ -1,0 +1,51 @@
+"""Jaccard similarity and rank similarity of nearest neighbours in one."""
+
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
+from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_of_neighbours
+from saesim_pl.functional.neighbors.nearest_neighbours import NeighbourMetric
+from saesim_pl.functional.neighbors.paired_neighbours import MAX_CHANCE, paired_neighbours
+from saesim_pl.functional.neighbors.rank_similarity import rank_similarity_of_neighbours
+
+
+def joint_rank_jaccard(
+    a: Float[Tensor, "n d_a"],
+    b: Float[Tensor, "n d_b"],
+    k: int = 10,
+    metric: NeighbourMetric = "cosine",
+    max_chance: float = MAX_CHANCE,
+    memory_budget: int = MEMORY_BUDGET,
+) -> Float[Tensor, ""]:
+    """Mean over rows of the row's Jaccard similarity times its rank similarity.
+
+    Symmetric. Unchanged by rotating or scaling either side and by permuting the rows of both alike; with
+    ``metric="cosine"`` also by the scale of each row, with ``"euclidean"`` by translation.
+    Under independence :func:`~saesim_pl.functional.expected_joint_rank_jaccard`. Wang et al. (2020).
+
+    Args:
+        a: Rows, paired with those of ``b``.
+        b: Rows; their width may differ.
+        k: Neighbours of each row.
+        metric: What near means.
+        max_chance: Refuse a ``k`` that gives unrelated rows a higher Jaccard similarity; 1 accepts all.
+        memory_budget: Bytes for temporaries.
+
+    Returns:
+        Score in [0, 1]; 1 when every row has the same neighbours in the same order.
+
+    Raises:
+        ValueError: Rows are not paired, ``k`` does not lie in [1, n - 1], or chance exceeds ``max_chance``.
+    """
+    found = paired_neighbours(a, b, k, metric, max_chance, memory_budget)
+    scores = joint_rank_jaccard_of_neighbours(found.neighbours_a, found.neighbours_b)
+    return scores.mean().to(found.points_a.dtype)
+
+
+def joint_rank_jaccard_of_neighbours(
+    neighbours_a: Int64[Tensor, "n k"], neighbours_b: Int64[Tensor, "n k"]
+) -> Float[Tensor, " n"]:
+    """Product of both similarities for each row."""
+    jaccard = jaccard_of_neighbours(neighbours_a, neighbours_b)
+    return jaccard * rank_similarity_of_neighbours(neighbours_a, neighbours_b)

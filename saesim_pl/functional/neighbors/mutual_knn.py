@@ -1,0 +1,48 @@
+"""Mutual nearest neighbours."""
+
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
+from saesim_pl.functional.neighbors.nearest_neighbours import NeighbourMetric, neighbour_overlap
+from saesim_pl.functional.neighbors.paired_neighbours import MAX_CHANCE, paired_neighbours
+
+
+def mutual_knn(
+    a: Float[Tensor, "n d_a"],
+    b: Float[Tensor, "n d_b"],
+    k: int = 10,
+    metric: NeighbourMetric = "cosine",
+    max_chance: float = MAX_CHANCE,
+    memory_budget: int = MEMORY_BUDGET,
+) -> Float[Tensor, ""]:
+    """Mean over rows of ``|A & B| / k``, the ``k`` nearest other rows of row i in ``a`` and in ``b``.
+
+    Symmetric. Unchanged by rotating or scaling either side and by permuting the rows of both alike; with
+    ``metric="cosine"`` also by the scale of each row, with ``"euclidean"`` by translation.
+    Under independence exactly ``k / (n - 1)``. Huh et al. (2024), who normalise rows first as cosine does.
+
+    Args:
+        a: Rows, paired with those of ``b``.
+        b: Rows; their width may differ.
+        k: Neighbours of each row.
+        metric: What near means.
+        max_chance: Refuse a ``k`` that gives unrelated rows a higher Jaccard similarity; 1 accepts all.
+        memory_budget: Bytes for temporaries.
+
+    Returns:
+        Share in [0, 1]; 1 when every row has the same neighbours on both sides.
+
+    Raises:
+        ValueError: Rows are not paired, ``k`` does not lie in [1, n - 1], or chance exceeds ``max_chance``.
+    """
+    found = paired_neighbours(a, b, k, metric, max_chance, memory_budget)
+    scores = mutual_share_of_neighbours(found.neighbours_a, found.neighbours_b)
+    return scores.mean().to(found.points_a.dtype)
+
+
+def mutual_share_of_neighbours(
+    neighbours_a: Int64[Tensor, "n k"], neighbours_b: Int64[Tensor, "n k"]
+) -> Float[Tensor, " n"]:
+    """How much of each row's ``k`` neighbours the two sets have in common."""
+    return neighbour_overlap(neighbours_a, neighbours_b).double() / neighbours_a.shape[1]

@@ -1,0 +1,95 @@
+"""Neighbour sets of both sides of a comparison, with the checks that all such comparisons share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
+from saesim_pl.functional.ground.inputs import check_paired
+from saesim_pl.functional.ground.similarity_warning import warn_few_pairs
+from saesim_pl.functional.neighbors.nearest_neighbours import (
+    NeighbourMetric,
+    check_neighbours,
+    nearest_neighbours,
+    neighbour_points,
+    neighbours_of_points,
+    permute_neighbours,
+)
+from saesim_pl.functional.neighbors.repeated_rows import warn_repeated_rows
+from saesim_pl.functional.split import Split
+
+MAX_CHANCE = 0.25
+"""A ``k`` that makes unrelated rows share more than this tells little: take a smaller one."""
+
+
+@dataclass(frozen=True)
+class PairedNeighbours:
+    """What one comparison of neighbours needs: the points of both sides and their neighbours."""
+
+    points_a: Float[Tensor, "n d_a"]
+    points_b: Float[Tensor, "n d_b"]
+    neighbours_a: Int64[Tensor, "n k"]
+    neighbours_b: Int64[Tensor, "n k"]
+
+
+def paired_neighbours(
+    a: Float[Tensor, "n d_a"],
+    b: Float[Tensor, "n d_b"],
+    k: int,
+    metric: NeighbourMetric = "cosine",
+    max_chance: float = MAX_CHANCE,
+    memory_budget: int = MEMORY_BUDGET,
+) -> PairedNeighbours:
+    """Search both sides; warns of fewer than 10 pairs, of repeated rows and of zero rows.
+
+    Raises:
+        ValueError: Rows are not paired, ``k`` does not lie in [1, n - 1], the metric is unknown, or the
+            Jaccard similarity of unrelated rows, ``k / (2 (n - 1) - k)``, exceeds ``max_chance``.
+    """
+    check_paired(a, b)
+    _check_k(len(a), k, metric, max_chance)
+    warn_few_pairs(len(a))
+    sides = []
+    for name, x in (("a", a), ("b", b)):
+        points = neighbour_points(x, metric)
+        neighbours = neighbours_of_points(points, k, metric, memory_budget)
+        warn_repeated_rows(name, points, neighbours[:, 0], metric == "euclidean", memory_budget)
+        sides.append((points, neighbours))
+    (points_a, neighbours_a), (points_b, neighbours_b) = sides
+    return PairedNeighbours(points_a, points_b, neighbours_a, neighbours_b)
+
+
+def _check_k(n: int, k: int, metric: str, max_chance: float) -> None:
+    check_neighbours(n, k, metric)
+    chance = k / (2 * (n - 1) - k)
+    if chance > max_chance:
+        raise ValueError(
+            f"k={k} with n={n} rows gives unrelated rows a Jaccard similarity of {chance:.2f}, more than "
+            f"max_chance={max_chance}: choose a smaller k"
+        )
+
+
+def neighbour_split(
+    scores: Callable[[Tensor, Tensor], Float[Tensor, " n"]],
+    k: int = 10,
+    metric: NeighbourMetric = "cosine",
+    max_chance: float = MAX_CHANCE,
+    memory_budget: int = MEMORY_BUDGET,
+) -> Split:
+    """A measure of neighbour sets in its two halves: the search of each side, and the mean of ``scores``.
+
+    Args:
+        scores: Score of each row, from the neighbours of both sides.
+        k: As in the measure, like the rest.
+        metric: What near means.
+        max_chance: Highest Jaccard similarity of unrelated rows to accept.
+        memory_budget: Bytes for temporaries.
+    """
+
+    def prepare(rows: Tensor) -> Tensor:
+        _check_k(len(rows), k, metric, max_chance)
+        return nearest_neighbours(rows, k, metric, memory_budget)
+
+    return Split(prepare, lambda a, b: scores(a, b).mean(), permute_neighbours)

@@ -1,0 +1,64 @@
+"""Second-order cosine similarity."""
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from saesim_pl.functional.ground.blocks import MEMORY_BUDGET, row_blocks
+from saesim_pl.functional.neighbors.paired_neighbours import MAX_CHANCE, paired_neighbours
+
+
+def second_order_cosine_similarity(
+    a: Float[Tensor, "n d_a"],
+    b: Float[Tensor, "n d_b"],
+    k: int = 10,
+    max_chance: float = MAX_CHANCE,
+    memory_budget: int = MEMORY_BUDGET,
+) -> Float[Tensor, ""]:
+    """Cosine between row i's distances in ``a`` and in ``b`` to its neighbours in either; mean over rows.
+
+    Distances are ``1 - cosine``, to the union of the ``k`` nearest other rows of row i on both sides. A row
+    whose distances are all 0 scores 0. Symmetric. Unchanged by rotating either side, by the scale of each
+    row, and by permuting the rows of both alike. Under independence the value has no closed form and is
+    high, since distances are never negative: near 1 for independent rows of many columns. Read it
+    beside its null only. Hamilton et al. (2016), who take the cosine of similarities; distances are what
+    Klabunde et al. (2023) take.
+
+    Args:
+        a: Rows, paired with those of ``b``.
+        b: Rows; their width may differ.
+        k: Neighbours of each row.
+        max_chance: Refuse a ``k`` that gives unrelated rows a higher Jaccard similarity; 1 accepts all.
+        memory_budget: Bytes for temporaries.
+
+    Returns:
+        Cosine in [0, 1].
+
+    Raises:
+        ValueError: Rows are not paired, ``k`` does not lie in [1, n - 1], or chance exceeds ``max_chance``.
+    """
+    found = paired_neighbours(a, b, k, "cosine", max_chance, memory_budget)
+    candidates, wanted = union_of_neighbours(found.neighbours_a, found.neighbours_b)
+    u = cosine_distances(found.points_a, candidates, memory_budget) * wanted
+    v = cosine_distances(found.points_b, candidates, memory_budget) * wanted
+    scale = u.norm(dim=1) * v.norm(dim=1)
+    return ((u * v).sum(dim=1) / scale.where(scale > 0, 1.0)).mean()
+
+
+def union_of_neighbours(
+    neighbours_a: Int64[Tensor, "n k"], neighbours_b: Int64[Tensor, "n k"]
+) -> tuple[Int64[Tensor, "n m"], Bool[Tensor, "n m"]]:
+    """Neighbours of both sides in one, and whether each is there for the first time."""
+    again = torch.stack([(neighbours_a == column).any(dim=1) for column in neighbours_b.split(1, dim=1)], 1)
+    wanted = torch.cat([torch.ones_like(again), ~again], dim=1)
+    return torch.cat([neighbours_a, neighbours_b], dim=1), wanted
+
+
+def cosine_distances(
+    points: Float[Tensor, "n d"], others: Int64[Tensor, "n m"], memory_budget: int = MEMORY_BUDGET
+) -> Float[Tensor, "n m"]:
+    """``1 - cosine`` of each unit row with some of the others; rounding never makes it negative."""
+    distances = points.new_empty(others.shape)
+    for block in row_blocks(len(points), others[0].numel() * points[0].nbytes, memory_budget):
+        distances[block] = torch.einsum("nd,nmd->nm", points[block], points[others[block]])
+    return distances.neg_().add_(1).clamp_(min=0)

@@ -1,0 +1,1 @@
+"""Nulls and intervals for rows that are paired by construction."""

@@ -1,0 +1,82 @@
+"""What a measure gives when one side is Gaussian noise."""
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from saesim_pl.functional.better_direction import higher_is_better
+from saesim_pl.functional.dictionaries.singular_value_distance import singular_value_distance
+from saesim_pl.functional.ground.inputs import check_matrix, check_option, same_precision, unit_rows
+from saesim_pl.functional.ground.single_threads import single_threads
+from saesim_pl.functional.nulls.comparison import Comparison, compared
+from saesim_pl.functional.nulls.null_scores import null_generator, null_scores
+from saesim_pl.functional.nulls.permutation_null import check_draws
+
+Match = Literal["shape", "row_norms", "spectrum"]
+
+
+def gaussian_null(
+    measure: Callable[..., Float[Tensor, ""]],
+    a: Float[Tensor, "n_a d_a"],
+    b: Float[Tensor, "n_b d_b"],
+    match: Match = "shape",
+    n_draws: int = 999,
+    seed: int = 0,
+    **options: Any,
+) -> Comparison:
+    """A measure's score, and its scores when ``b`` is replaced by Gaussian matrices that resemble it.
+
+    Tests that ``b`` holds more of what ``a`` has than noise does. Works for measures that see no pairing
+    too. Noise has mean 0: a uniform baseline on [0, 1) would share a direction with every other.
+
+    Args:
+        measure: A function of this package.
+        a: Rows, kept.
+        b: Rows, replaced.
+        match: What the noise shares with ``b``: its ``shape`` and Frobenius norm, the norm of each row
+            (``row_norms``), or all singular values (``spectrum``), their directions drawn uniformly.
+        n_draws: Matrices of noise, at least 2.
+        seed: Of the noise, which is the same on every device and leaves the global generator alone.
+        options: Passed on to the measure.
+
+    Returns:
+        The comparison; its ``n_permutations`` is ``n_draws``.
+
+    Raises:
+        ValueError: An unknown ``match``, fewer than 2 draws, an undeclared measure, inputs that the measure
+            refuses, or the distance of spectra against noise of the same spectrum.
+    """
+    better_high = higher_is_better(measure, options)
+    check_option("match", match, get_args(Match))
+    check_draws("n_draws", n_draws)
+    check_matrix("a", a)
+    check_matrix("b", b)
+    if measure is singular_value_distance and match == "spectrum":
+        raise ValueError("noise of b's spectrum is at b's distance from a: match its shape or row_norms")
+    with single_threads() as pool:
+        value = float(measure(a, b, **options))
+        a, b = same_precision(a.detach(), b.detach())
+        draw, generator = _drawer(b, match), null_generator(seed)
+        noise = (draw(generator) for _ in range(n_draws))
+        null = null_scores(pool, lambda drawn: measure(a, drawn, **options), noise)
+    return compared(value, null, better_high, a.dtype)
+
+
+def _drawer(b: Tensor, match: str) -> Callable[[Generator], Tensor]:
+    """Draws noise that resembles ``b``."""
+    norm, row_norms = b.norm(), b.norm(dim=1, keepdim=True)
+    singular_values = torch.linalg.svdvals(b) if match == "spectrum" else None
+
+    def draw(generator: Generator) -> Tensor:
+        noise = torch.randn(b.shape, generator=generator, dtype=b.dtype).to(b.device)
+        if match == "row_norms":
+            return unit_rows(noise) * row_norms
+        if singular_values is None:
+            return noise * (norm / noise.norm())
+        left, _, right = torch.linalg.svd(noise, full_matrices=False)
+        return (left * singular_values) @ right
+
+    return draw

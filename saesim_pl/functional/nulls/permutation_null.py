@@ -1,0 +1,99 @@
+"""What a measure gives when rows are paired at random."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from saesim_pl.functional.better_direction import higher_is_better
+from saesim_pl.functional.ground.inputs import check_paired, same_precision
+from saesim_pl.functional.ground.single_threads import single_threads
+from saesim_pl.functional.invariances import INVARIANCES
+from saesim_pl.functional.nulls.comparison import Comparison, compared
+from saesim_pl.functional.nulls.null_scores import null_generator, null_scores
+from saesim_pl.functional.splits import split_of
+
+
+def permutation_null(
+    measure: Callable[..., Float[Tensor, ""]],
+    a: Float[Tensor, "n d_a"],
+    b: Float[Tensor, "n d_b"],
+    n_permutations: int = 999,
+    seed: int = 0,
+    **options: Any,
+) -> Comparison:
+    """A measure's score, and its scores when the rows of ``b`` are paired with those of ``a`` at random.
+
+    Tests that the pairing carries something: under the null any order of the rows is as likely. Where a
+    measure comes in two halves, what no re-pairing changes is computed once. P-values of many tests are
+    adjusted by ``scipy.stats.false_discovery_control`` (Benjamini and Hochberg 1995), which refuses NaN.
+    Phipson and Smyth (2010) say why the observed order counts as one of the permutations.
+
+    Args:
+        measure: A function of this package, such as :func:`~saesim_pl.functional.linear_cka`.
+        a: Rows paired with those of ``b``.
+        b: Rows paired with those of ``a``.
+        n_permutations: Random pairings, at least 2; the p-value is at least ``1 / (n_permutations + 1)``.
+        seed: Of the pairings, which are the same on every device and leave the global generator alone.
+        options: Passed on to the measure.
+
+    Returns:
+        The comparison; low p-values speak for the pairing, whether the measure is a similarity or not.
+
+    Raises:
+        ValueError: Rows that cannot be paired, fewer than 2 permutations, or a measure that is undeclared
+            or that no pairing changes.
+    """
+    better_high = higher_is_better(measure, options)
+    check_depends_on_pairing(measure)
+    check_draws("n_permutations", n_permutations)
+    check_paired(a, b)
+    orders = chain([torch.arange(len(a))], random_orders(len(a), n_permutations, seed))
+    with single_threads() as pool:
+        # Warns and refuses once, for all permutations.
+        value = float(measure(a, b, **options))
+        a, b = same_precision(a.detach(), b.detach())
+        values = _repaired_values(pool, measure, a, b, orders, options)
+    found = compared(float(values[0]), values[1:], better_high, a.dtype)
+    return Comparison(value, found.null_mean, found.null_std, found.z, found.p_value, n_permutations)
+
+
+def check_depends_on_pairing(measure: Callable[..., Tensor]) -> None:
+    """Refuse a measure that reordering the rows of one side leaves alone, with ``ValueError``."""
+    if any("row_permutation" in each.transformations for each in INVARIANCES if each.measure is measure):
+        raise ValueError(
+            f"{measure.__name__} does not depend on how rows are paired, so permuting the pairing leaves it "
+            "as it is: compare it with gaussian_null instead"
+        )
+
+
+def check_draws(name: str, n: int) -> None:
+    """Refuse fewer draws than a standard deviation needs, with ``ValueError``."""
+    if n < 2:
+        raise ValueError(f"{name} must be at least 2, got {n}")
+
+
+def random_orders(n: int, n_orders: int, seed: int) -> Iterator[Int64[Tensor, " n"]]:
+    """Independent random orders of ``n`` rows."""
+    generator = null_generator(seed)
+    return (torch.randperm(n, generator=generator) for _ in range(n_orders))
+
+
+def _repaired_values(
+    pool: ThreadPoolExecutor,
+    measure: Callable[..., Tensor],
+    a: Tensor,
+    b: Tensor,
+    orders: Iterable[Tensor],
+    options: dict[str, Any],
+) -> Float[Tensor, " m"]:
+    """``measure(a, b[order])`` for every order, in float64 on the CPU."""
+    split = split_of(measure, len(a), options)
+    if split is None:
+        return null_scores(pool, lambda order: measure(a, b[order.to(b.device)], **options), orders)
+    prepared = list(pool.map(split.prepare, (a, b)))
+    return null_scores(pool, lambda order: split.repaired(*prepared, order.to(b.device)), orders)

@@ -1,0 +1,1 @@
+"""Which row of one side belongs to which row of the other."""

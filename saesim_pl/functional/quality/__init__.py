@@ -1,0 +1,1 @@
+"""How well an SAE reconstructs and how its latents fire."""

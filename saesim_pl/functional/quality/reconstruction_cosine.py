@@ -1,0 +1,33 @@
+"""Cosine between activations and their reconstruction."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from saesim_pl.functional.ground.inputs import check_paired, check_same_width, unit_rows
+
+
+def reconstruction_cosine(x: Float[Tensor, "n d_in"], x_hat: Float[Tensor, "n d_in"]) -> Float[Tensor, ""]:
+    """Mean over rows of the cosine between ``x`` and ``x_hat``; a zero row on either side counts 0.
+
+    Blind to the scale of each row, so it sees what the fraction of variance unexplained hides behind
+    shrinkage, and not the shrinkage itself. Unchanged by one rotation of both arguments. 0 on average
+    for directions that have nothing to do with each other.
+
+    Args:
+        x: Activations.
+        x_hat: Their reconstruction.
+
+    Returns:
+        Cosine in [-1, 1]; 1 when every row is met up to a positive factor.
+
+    Raises:
+        ValueError: Shapes or devices differ, or an entry is not finite.
+    """
+    check_paired(x, x_hat, ("x", "x_hat"))
+    check_same_width(x, x_hat, ("x", "x_hat"))
+    return row_cosines(x.double(), x_hat.double()).mean()
+
+
+def row_cosines(x: Float[Tensor, "n d_in"], x_hat: Float[Tensor, "n d_in"]) -> Float[Tensor, " n"]:
+    """Cosine of each row with its partner."""
+    return (unit_rows(x) * unit_rows(x_hat)).sum(1)

@@ -1,0 +1,1 @@
+"""Measures of paired rows that follow from second and fourth moments."""

@@ -1,0 +1,30 @@
+"""Normalised Bures similarity (Tang et al. 2020): the cosine of the angular Procrustes distance."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from saesim_pl.functional.geometry.procrustes_distance import procrustes_distance_from_sums
+from saesim_pl.functional.subspaces.paired_sums import PairedSums, from_rows
+
+
+def bures_similarity(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -> Float[Tensor, ""]:
+    """Sum of the singular values of the centred ``a^T b`` over the two Frobenius norms.
+
+    Independent data scores near ``sqrt(d / n)``.
+
+    Args:
+        a: Rows paired with those of ``b``.
+        b: Rows paired with those of ``a``.
+
+    Returns:
+        Similarity in [0, 1]; 0 when a side has no variance.
+
+    Raises:
+        ValueError: Rows that cannot be paired.
+    """
+    return from_rows(bures_similarity_from_sums, a, b)
+
+
+def bures_similarity_from_sums(sums: PairedSums) -> Float[Tensor, ""]:
+    """See :func:`bures_similarity`."""
+    return 1 - procrustes_distance_from_sums(sums, "normalized").square() / 2

@@ -1,0 +1,35 @@
+"""Eigenspace overlap score (May et al. 2019)."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from saesim_pl.functional.ground.similarity_warning import warn_saturated
+from saesim_pl.functional.ground.spectrum import whitening
+from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, from_rows, uncentered
+
+
+def eigenspace_overlap(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -> Float[Tensor, ""]:
+    """Overlap of the column spans: ``||U^T V||_F^2 / max(d_a, d_b)`` with their left singular vectors.
+
+    Nothing is centred. Independent data scores ``min(d_a, d_b) / n``.
+
+    Args:
+        a: Rows paired with those of ``b``.
+        b: Rows paired with those of ``a``.
+
+    Returns:
+        Similarity in [0, 1]; 1 needs equal spans of full rank.
+
+    Raises:
+        ValueError: Rows that cannot be paired.
+    """
+    return from_rows(eigenspace_overlap_from_sums, a, b)
+
+
+def eigenspace_overlap_from_sums(sums: PairedSums) -> Float[Tensor, ""]:
+    """See :func:`eigenspace_overlap`."""
+    sums = checked(sums)
+    warn_saturated("eigenspace overlap", int(sums.n), max(sums.ab.shape))
+    sums = uncentered(sums)
+    overlap = (whitening(sums.aa).T @ sums.ab @ whitening(sums.bb)).square().sum()
+    return overlap / max(sums.ab.shape)

@@ -1,0 +1,104 @@
+"""Centred kernel alignment with a linear kernel (Kornblith et al. 2019)."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from saesim_pl.functional.ground.inputs import check_option
+from saesim_pl.functional.split import Split, centered
+from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, from_rows
+
+ESTIMATORS = ("biased", "debiased")
+FORMS = ("similarity", "angle")
+
+
+def linear_cka(
+    a: Float[Tensor, "n d_a"],
+    b: Float[Tensor, "n d_b"],
+    estimator: Literal["biased", "debiased"] = "biased",
+    form: Literal["similarity", "angle"] = "similarity",
+) -> Float[Tensor, ""]:
+    """How alike the two sides' matrices of inner products between centred rows are.
+
+    Independent data scores about ``d / n`` when biased, 0 on average when debiased.
+
+    Args:
+        a: Rows paired with those of ``b``.
+        b: Rows paired with those of ``a``.
+        estimator: ``biased``, or ``debiased``: the ratio of unbiased HSIC estimates (Song et al. 2007),
+            which needs at least 4 rows.
+        form: ``similarity``, or its arccos, a metric ``angle`` (Williams et al. 2021).
+
+    Returns:
+        Similarity in [0, 1], debiased in [-1, 1]; or radians, in [0, pi / 2] and [0, pi]. Without variance
+        on either side the similarity is 0.
+
+    Raises:
+        ValueError: Rows that cannot be paired or are too few, or an unknown option.
+    """
+    return from_rows(linear_cka_from_sums, a, b, estimator=estimator, form=form)
+
+
+def linear_cka_from_sums(
+    sums: PairedSums, estimator: str = "biased", form: str = "similarity"
+) -> Float[Tensor, ""]:
+    """See :func:`linear_cka`."""
+    check_option("estimator", estimator, ESTIMATORS)
+    check_option("form", form, FORMS)
+    sums = checked(sums)
+    squares = [product.square().sum() for product in (sums.aa, sums.ab, sums.bb)]
+    if estimator == "debiased":
+        trace_a, trace_b = sums.aa.trace(), sums.bb.trace()
+        traces = (trace_a * trace_a, trace_a * trace_b, trace_b * trace_b)
+        squares = [unbiased_hsic(*terms, sums.n) for terms in zip(squares, sums.fourth, traces, strict=True)]
+    return aligned(*squares, form)
+
+
+def unbiased_hsic(square: Tensor, fourth: Tensor, traces: Tensor, n: Tensor) -> Float[Tensor, ""]:
+    """HSIC of two linear kernels without their diagonals, times ``n (n - 3)``; all sums about the mean.
+
+    With centred rows ``u, v`` every sum over the kernels' entries reduces to three: ``square`` is
+    ``||sum u v^T||_F^2``, ``fourth`` is ``sum |u|^2 |v|^2``, ``traces`` is ``sum |u|^2 sum |v|^2``.
+    """
+    if n < 4:
+        raise ValueError(f"the debiased estimator needs at least 4 rows, got {int(n)}")
+    return square - fourth * n / (n - 2) + traces / ((n - 1) * (n - 2))
+
+
+def aligned(aa: Tensor, ab: Tensor, bb: Tensor, form: str = "similarity") -> Float[Tensor, ""]:
+    """``ab / sqrt(aa bb)``, 0 where a side has nothing to align, or the angle of that cosine."""
+    scale = aa.clamp(min=0).sqrt() * bb.clamp(min=0).sqrt()
+    cosine = torch.where(scale > 0, ab / scale.where(scale > 0, 1.0), 0.0).clamp(-1, 1)
+    return cosine.arccos() if form == "angle" else cosine
+
+
+def linear_cka_split(estimator: str = "biased", form: str = "similarity") -> Split:
+    """:func:`linear_cka` in its two halves: rows scaled to a self-alignment of 1, and their alignment."""
+    check_option("estimator", estimator, ESTIMATORS)
+    check_option("form", form, FORMS)
+    debiased = estimator == "debiased"
+
+    def prepare(rows: Tensor) -> Tensor:
+        u = centered(rows)
+        own = _alignment(*[_with_squared_norm(u)] * 2, debiased)
+        return _with_squared_norm(u / own.where(own > 0, 1.0).sqrt().sqrt()).to(rows.dtype)
+
+    def compare(a: Tensor, b: Tensor) -> Tensor:
+        cosine = _alignment(a, b, debiased).clamp(-1, 1)
+        return cosine.arccos() if form == "angle" else cosine
+
+    return Split(prepare, compare)
+
+
+def _with_squared_norm(u: Tensor) -> Tensor:
+    return torch.cat([u, u.square().sum(1, keepdim=True)], dim=1)
+
+
+def _alignment(a: Tensor, b: Tensor, debiased: bool) -> Tensor:
+    square = (a[:, :-1].T @ b[:, :-1]).square().sum()
+    if not debiased:
+        return square
+    k, l = a[:, -1], b[:, -1]  # noqa: E741
+    return unbiased_hsic(square, k @ l, k.sum() * l.sum(), k.new_tensor(float(len(k))))

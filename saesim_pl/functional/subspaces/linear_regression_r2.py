@@ -1,0 +1,46 @@
+"""Share of one side's variance that a linear map of the other explains (Kornblith et al. 2019)."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from saesim_pl.functional.ground.inputs import check_option
+from saesim_pl.functional.ground.similarity_warning import warn_saturated
+from saesim_pl.functional.ground.spectrum import whitening
+from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, from_rows
+
+DIRECTIONS = ("a_to_b", "b_to_a")
+
+
+def linear_regression_r2(
+    a: Float[Tensor, "n d_a"],
+    b: Float[Tensor, "n d_b"],
+    direction: Literal["a_to_b", "b_to_a"] = "a_to_b",
+) -> Float[Tensor, ""]:
+    """In-sample R2 of predicting the centred rows of one side from those of the other.
+
+    Independent data reaches ``d / (n - 1)``, with ``d`` the width of the predicting side.
+
+    Args:
+        a: Rows paired with those of ``b``.
+        b: Rows paired with those of ``a``.
+        direction: ``a_to_b`` predicts ``b`` from ``a``.
+
+    Returns:
+        Similarity in [0, 1]; 0 when there is no variance to explain.
+
+    Raises:
+        ValueError: Rows that cannot be paired, or an unknown ``direction``.
+    """
+    return from_rows(linear_regression_r2_from_sums, a, b, direction=direction)
+
+
+def linear_regression_r2_from_sums(sums: PairedSums, direction: str = "a_to_b") -> Float[Tensor, ""]:
+    """See :func:`linear_regression_r2`."""
+    check_option("direction", direction, DIRECTIONS)
+    sums = checked(sums if direction == "a_to_b" else sums.swapped())
+    warn_saturated("linear regression", int(sums.n), sums.aa.shape[0])
+    explained, total = (whitening(sums.aa).T @ sums.ab).square().sum(), sums.bb.trace()
+    return torch.where(total > 0, explained / total.where(total > 0, 1.0), 0.0).clamp(max=1)

