@@ -12,6 +12,7 @@ from torch import Tensor
 
 from saesim_pl.data.manifest import FILE_NAME, Manifest, Shard, write_whole
 from saesim_pl.data.shards import TOKEN_IDS, shard_features, write_shard
+from saesim_pl.data.source import text_of
 from saesim_pl.language_models import LanguageModelActivations
 
 OWN_FILES = re.compile(r"(shard-\d{5}-\d{5}\.arrow|manifest\.json|state\.json|dataset_info\.json)(\.tmp)?")
@@ -35,7 +36,7 @@ class ActivationWriter(BasePredictionWriter):
 
     Raises:
         FileExistsError: The folder holds a finished cache and ``overwrite`` is off, or other files.
-        TypeError: The model is not a ``LanguageModelActivations``.
+        TypeError: The model is not a ``LanguageModelActivations``, or the data do not tell its text.
         ValueError: ``shard_mb`` is outside 1 to 4096.
     """
 
@@ -54,6 +55,7 @@ class ActivationWriter(BasePredictionWriter):
             raise TypeError(
                 f"ActivationWriter needs LanguageModelActivations, got {type(pl_module).__name__}"
             )
+        text_of(trainer, "ActivationWriter")
         present = [path.name for path in self.folder.iterdir()] if self.folder.exists() else []
         foreign = sorted(name for name in present if not OWN_FILES.fullmatch(name))
         if foreign:
@@ -116,8 +118,8 @@ class ActivationWriter(BasePredictionWriter):
     def _write_manifest(
         self, trainer: Trainer, pl_module: LanguageModelActivations, shards: list[Shard]
     ) -> None:
-        context_size = trainer.datamodule.context_size
-        features = shard_features(context_size, self._widths)
+        source = text_of(trainer, "ActivationWriter")
+        features = shard_features(source.context_size, self._widths)
         state = {
             "_data_files": [{"filename": shard.file} for shard in shards],
             "_fingerprint": None,
@@ -129,5 +131,5 @@ class ActivationWriter(BasePredictionWriter):
         }
         write_whole(self.folder / "dataset_info.json", json.dumps({"features": features.to_dict()}))
         write_whole(self.folder / "state.json", json.dumps(state))
-        text = trainer.datamodule.text
-        Manifest(pl_module.model, text, context_size, self._widths, tuple(shards)).write(self.folder)
+        manifest = Manifest(pl_module.model, source.text, source.context_size, self._widths, tuple(shards))
+        manifest.write(self.folder)

@@ -4,9 +4,10 @@ from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
+from saesim_pl.data.source import activations_of
 from saesim_pl.training import SAECohort
 
 from .on_saes import OnSAEs
@@ -46,6 +47,17 @@ class Initialise(OnSAEs):
             raise ValueError(f"n_samples must be at least 1, got {n_samples}")
         self.decoder_norm, self.b_dec, self.n_samples = decoder_norm, b_dec, n_samples
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse data that cannot be sampled.
+
+        Raises:
+            TypeError: The model is not an ``SAECohort``, or a centre is sought and the data are not of
+                ``saesim_pl.data``.
+        """
+        super().setup(trainer, pl_module, stage)
+        if stage == "fit" and self.b_dec != "zero":
+            activations_of(trainer, "Initialise")
+
     @torch.no_grad()
     def on_train_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
         """Set the weights; every process finds the same ones."""
@@ -65,7 +77,7 @@ class Initialise(OnSAEs):
                 sae.b_enc.copy_(-sae.b_dec @ sae.W_enc)
 
     def _samples(self, trainer: Trainer, cohort: SAECohort) -> dict[str, Tensor]:
-        data = trainer.datamodule
+        data = activations_of(trainer, "Initialise")
         n = min(data.n_batches("train"), -(-self.n_samples // data.batch_size))
         batches = [data.batch("train", 0, index) for index in range(n)]
         return {

@@ -3,9 +3,10 @@
 from typing import Any
 
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
+from saesim_pl.data.source import activations_of
 from saesim_pl.saes import SparseAutoencoder
 from saesim_pl.training import SAECohort
 
@@ -44,6 +45,16 @@ class ResampleDeadLatents(DeadLatents):
             raise ValueError(f"until_fraction must lie in (0, 1], got {until_fraction}")
         self.until_fraction = until_fraction
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Start counting; refuse data whose batches cannot be made again.
+
+        Raises:
+            TypeError: The model is not an ``SAECohort``, or the data are not of ``saesim_pl.data``.
+        """
+        super().setup(trainer, pl_module, stage)
+        if stage == "fit":
+            activations_of(trainer, "ResampleDeadLatents")
+
     def on_train_batch_end(
         self,
         trainer: Trainer,
@@ -64,7 +75,8 @@ class ResampleDeadLatents(DeadLatents):
         whole = None
         for name, sae in self.chosen(pl_module).items():
             if len(self.dead[name]) and "W_enc" in sae._parameters:
-                whole = whole or trainer.datamodule.batch("train", trainer.current_epoch, batch_idx)
+                data = activations_of(trainer, "ResampleDeadLatents")
+                whole = whole or data.batch("train", trainer.current_epoch, batch_idx)
                 x = whole[pl_module.reads[name]].to(pl_module.device)
                 resample(sae, self.dead[name], x, trainer.optimizers[0], seed=step)
                 self.idle[name][self.dead[name]] = 0

@@ -85,7 +85,7 @@ def test_a_checkpoint_brings_no_code(uninterrupted: Path, tmp_path: Path) -> Non
     [
         (
             "--data.init_args.normalize=row_norm",
-            "normalize is row_norm in the configuration and mean_norm in",
+            "normalize is row_norm in the data; the SAEs of 'a' learnt from mean_norm",
         ),
         ("--data.init_args.d_in=16", "saes.a.W_dec is (64, 16) in the configuration and (64, 32) in the"),
         ("--model.init_args.saes.b.init_args.d_sae=8", "saes.b.W_dec is (8, 32) in the configuration and"),

@@ -4,15 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from saesim_pl.checks import check_counts
-from saesim_pl.data.loader import BatchLoader
+from saesim_pl.data.loader import BatchesOfRank, BatchLoader
 from saesim_pl.data.normalization import Normalization, NormalizationMode, check_mode, measure_streams
 from saesim_pl.truth.true_features import TrueFeatures
 
@@ -53,6 +52,13 @@ class ActivationDataModule(LightningDataModule, ABC):
 
     same_space: bool = False
     """Whether directions of the raw rows of two streams may be compared by cosine."""
+
+    document_rows: int | None = None
+    """Consecutive validation rows that come from one document or context; 1 where rows are independent draws,
+    None where nobody knows."""
+
+    knows_firings: bool = False
+    """Whether there is a method ``firings``; see :class:`~saesim_pl.data.source.Truth`."""
 
     def __init__(self, batch_size: int, num_workers: int = 0, normalize: NormalizationMode = "none") -> None:
         super().__init__()
@@ -145,29 +151,26 @@ class ActivationDataModule(LightningDataModule, ABC):
         """The validation batches."""
         return self.val_dataloader()
 
-    def state_dict(self) -> dict[str, Any]:
-        """The normalisation, so that a resumed or evaluated run sees what its SAEs learnt from."""
-        return {"normalizations": {stream: dict(vars(kept)) for stream, kept in self.normalizations.items()}}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Normalise as the checkpoint's run did.
+    def restore(self, normalizations: dict[str, Normalization]) -> None:
+        """Normalise as the training of a checkpoint did; its SAEs keep the numbers, by stream.
 
         Raises:
-            ValueError: That run normalised in another way.
+            ValueError: That training normalised in another way.
         """
-        for stream, saved in state_dict.get("normalizations", {}).items():
-            if saved["mode"] != self.normalize:
-                here, there = self.normalize, saved["mode"]
-                raise ValueError(f"normalize is {here} in the configuration and {there} in the checkpoint")
-            width = None if saved["scale"] is None else len(saved["scale"])
+        for stream, saved in normalizations.items():
+            if (mode := saved.mode) != (here := self.normalize):
+                raise ValueError(
+                    f"normalize is {here} in the data; the SAEs of {stream!r} learnt from {mode}"
+                )
+            width = None if saved.scale is None else len(saved.scale)
             if width in (None, self.streams.get(stream)):  # other widths are for the model to refuse
-                self.normalizations[stream] = Normalization(**saved)
+                self.normalizations[stream] = saved
 
     def _loader(self, stage: Stage, position: Callable[[], tuple[int, int]]) -> BatchLoader:
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         self._check_shares(stage, world_size)
         self.normalizations  # noqa: B018 - measured here, or every worker process would do it again
-        dataset = _Batches(self, stage, rank, world_size)
+        dataset = BatchesOfRank(self, stage, rank, world_size)
         return BatchLoader(dataset, self.n_batches(stage), position, self.num_workers)
 
     def _check_shares(self, stage: Stage, world_size: int) -> None:
@@ -182,17 +185,3 @@ class ActivationDataModule(LightningDataModule, ABC):
         if self.trainer is None:
             return 0, 0
         return self.trainer.current_epoch, self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
-
-
-class _Batches(Dataset):
-    def __init__(self, data: ActivationDataModule, stage: Stage, rank: int, world_size: int) -> None:
-        self.data, self.stage, self.rank, self.world_size = data, stage, rank, world_size
-
-    def __getitem__(self, key: tuple[int, int]) -> Batch:
-        return self.data.batch(self.stage, *key, self.rank, self.world_size)
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Workers need the data, never the trainer behind it.
-        data = object.__new__(type(self.data))
-        data.__dict__.update(self.data.__dict__, trainer=None)
-        return {**self.__dict__, "data": data}

@@ -65,6 +65,7 @@ class CachedActivations(ActivationDataModule):
         self.n_positions = self.manifest.context_size - skip_positions
         if skip_positions < 0 or self.n_positions < 1:
             raise ValueError(f"skip_positions is {skip_positions} of {self.manifest.context_size} positions")
+        self.document_rows = self.n_positions  # validation serves whole contexts one after the other
         self.train_contexts, self.validation_contexts = self._split(validation_fraction)
         self.n_train = len(self.train_contexts) * self.n_positions
         self.samples_per_epoch = self.n_train if samples_per_epoch is None else samples_per_epoch

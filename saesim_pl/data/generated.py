@@ -40,6 +40,9 @@ class GeneratedActivations(ActivationDataModule):
         ValueError: A number out of range.
     """
 
+    document_rows = 1
+    knows_firings = True
+
     def __init__(
         self,
         tables: dict[str, Float[Tensor, "n_features d_in"]],
@@ -84,7 +87,7 @@ class GeneratedActivations(ActivationDataModule):
         return batch
 
     def firings(self, stage: Stage, epoch: int, index: int, rows: slice) -> dict[str, Firings]:
-        """What fired in these rows, by id: drawn in chunks that each have their own seed."""
+        """By stream, the features that fired in these rows, by id; drawn in chunks with their own seeds."""
         return self._firings(stage, epoch, self._span(index, rows))
 
     def _span(self, index: int, rows: slice) -> slice:

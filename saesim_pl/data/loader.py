@@ -1,11 +1,15 @@
 """Iterates over batches from where training stands."""
 
+import copy
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+
+if TYPE_CHECKING:
+    from saesim_pl.data.batches import ActivationDataModule, Stage
 
 
 class BatchLoader:
@@ -52,3 +56,26 @@ class BatchLoader:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """See :meth:`state_dict`."""
+
+
+class BatchesOfRank(Dataset):
+    """The batches of one process by (epoch, index), as worker processes are sent them.
+
+    Args:
+        data: Makes the batches.
+        stage: Whether they are trained or validated on.
+        rank: The process.
+        world_size: Number of processes.
+    """
+
+    def __init__(self, data: "ActivationDataModule", stage: "Stage", rank: int, world_size: int) -> None:
+        self.data, self.stage, self.rank, self.world_size = data, stage, rank, world_size
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
+        return self.data.batch(self.stage, *key, self.rank, self.world_size)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Workers need the data, never the trainer behind it.
+        data = copy.copy(self.data)
+        data.trainer = None
+        return {**self.__dict__, "data": data}

@@ -6,7 +6,9 @@ from typing import Any
 from lightning.pytorch import LightningModule
 from torch import nn
 
+from saesim_pl.data.batches import ActivationDataModule
 from saesim_pl.data.normalization import Normalization
+from saesim_pl.data.source import known_activations
 from saesim_pl.saes import SparseAutoencoder
 
 
@@ -52,21 +54,18 @@ class NormalizedSAEs(LightningModule):
         return sae
 
     def setup(self, stage: str) -> None:
-        """Refuse to evaluate SAEs on activations that are normalised in another way than in training.
+        """Evaluate on activations that are normalised by the numbers of the training.
 
         Raises:
-            ValueError: With both ways.
+            ValueError: The data are normalised in another way.
         """
-        here = getattr(self.trainer.datamodule, "normalize", None)
-        for stream, made in self.normalizations.items():
-            if stage in ("validate", "test") and here not in (None, made.mode):
-                raise ValueError(
-                    f"normalize is {here} in the data; the SAEs of {stream!r} learnt from {made.mode}"
-                )
+        if stage != "fit":
+            self._tell(known_activations(self.trainer))
 
     def on_train_start(self) -> None:
         """Take down how the data normalise what the SAEs learn from, where they tell."""
-        known = getattr(self.trainer.datamodule, "normalizations", {})
+        data = known_activations(self.trainer)
+        known = data.normalizations if data else {}
         self.normalizations = {stream: known[stream] for stream in self.reads.values() if stream in known}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -74,6 +73,16 @@ class NormalizedSAEs(LightningModule):
         checkpoint["normalizations"] = {s: dict(vars(made)) for s, made in self.normalizations.items()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the normalisation, if there is one."""
+        """Take the normalisation, if there is one, and let the data at hand use it.
+
+        Raises:
+            ValueError: The data are normalised in another way.
+        """
         saved = checkpoint.get("normalizations", {})
         self.normalizations = {stream: Normalization(**numbers) for stream, numbers in saved.items()}
+        if self._trainer is not None:
+            self._tell(known_activations(self._trainer))
+
+    def _tell(self, data: ActivationDataModule | None) -> None:
+        if data is not None:
+            data.restore(self.normalizations)

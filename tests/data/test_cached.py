@@ -208,3 +208,12 @@ def edit(folder: Path, change: Any) -> None:
     manifest = json.loads(path.read_text(encoding="utf-8"))
     change(manifest)
     path.write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def test_a_validation_document_is_a_context(folder: Path) -> None:
+    data = plain(folder, skip_positions=2)
+    rows = epoch_of(data, "validate", 0)
+    documents = (rows - 1).div(CONTEXT, rounding_mode="floor").reshape(-1, data.document_rows)
+    assert len(documents) == len(data.validation_contexts)
+    assert (documents == documents[:, :1]).all()
+    assert len(documents[:, 0].unique()) == len(documents)

@@ -1,5 +1,7 @@
 """Normalisation of activations, and what it does to directions."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from lightning.pytorch import Trainer
@@ -113,15 +115,48 @@ def test_workers_do_not_measure_again() -> None:
         assert torch.equal(ours["a"], theirs["a"])
 
 
-def test_a_checkpoint_brings_its_normalisation() -> None:
+def fit(
+    cohort: SAECohort, data: StretchedActivations, ckpt_path: Path | None = None, max_steps: int = 2
+) -> Trainer:
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
+    trainer = Trainer(
+        accelerator="cpu", devices=1, max_steps=max_steps, max_epochs=1, enable_model_summary=False, **quiet
+    )
+    trainer.fit(cohort, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
+    return trainer
+
+
+def test_a_checkpoint_brings_its_normalisation(tmp_path: Path) -> None:
     data, other = StretchedActivations(normalize="standardise"), StretchedActivations(normalize="standardise")
     other.sums = 2 * other.sums
     assert not torch.equal(other.normalizations["a"].scale, data.normalizations["a"].scale)
-    other.load_state_dict(data.state_dict())
-    assert torch.equal(other.normalizations["a"].scale, data.normalizations["a"].scale)
-    message = "normalize is mean_norm in the configuration and standardise in the checkpoint"
+    cohort = SAECohort({"a": lambda d_in: StandardSAE(d_in, N_FEATURES)}, data.streams)
+    trainer = fit(cohort, data, max_steps=2)
+    trainer.save_checkpoint(tmp_path / "a.ckpt")
+    fit(cohort, other, max_steps=3, ckpt_path=tmp_path / "a.ckpt")
+    for stream in cohort.reads.values():
+        assert torch.equal(other.normalizations[stream].scale, data.normalizations[stream].scale)
+    message = "normalize is mean_norm in the data; the SAEs of 'a' learnt from standardise"
     with pytest.raises(ValueError, match=message):
-        StretchedActivations(normalize="mean_norm").load_state_dict(data.state_dict())
+        fit(cohort, StretchedActivations(normalize="mean_norm"), ckpt_path=tmp_path / "a.ckpt")
+
+
+def test_a_checkpoint_stores_the_normalisation_once(tmp_path: Path) -> None:
+    data = StretchedActivations(normalize="standardise")
+    cohort = SAECohort({"a": lambda d_in: StandardSAE(d_in, N_FEATURES)}, data.streams)
+    fit(cohort, data, max_steps=1).save_checkpoint(tmp_path / "a.ckpt")
+    checkpoint = torch.load(tmp_path / "a.ckpt", weights_only=True)
+    assert checkpoint["normalizations"].keys() == {"a"}
+    assert "StretchedActivations" not in checkpoint
+
+
+def test_a_cohort_in_memory_brings_its_normalisation() -> None:
+    data, other = StretchedActivations(normalize="standardise"), StretchedActivations(normalize="standardise")
+    other.sums = 2 * other.sums
+    cohort = SAECohort({"a": lambda d_in: StandardSAE(d_in, N_FEATURES)}, data.streams)
+    fit(cohort, data, max_steps=1)
+    validate(other, cohort)
+    assert torch.equal(other.normalizations["a"].scale, data.normalizations["a"].scale)
 
 
 def validate(data: StretchedActivations, cohort: SAECohort, *callbacks) -> None:
