@@ -16,9 +16,11 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from saesim_pl import functional
-from saesim_pl.functional.geometry.representational_similarity_split import representational_similarity_split
-from saesim_pl.functional.subspaces.linear_cka import linear_cka_split
-from saesim_pl.functional.subspaces.svcca import svcca_split
+from saesim_pl.functional.geometry.representational_similarity_halves import (
+    representational_similarity_halves,
+)
+from saesim_pl.functional.subspaces.linear_cka import linear_cka_halves
+from saesim_pl.functional.subspaces.svcca import svcca_halves
 
 N_PERMUTATIONS = 999
 REPEATS = 3
@@ -124,14 +126,14 @@ def time_permutations(n_rows: int, width: int, n_permutations: int) -> None:
     orders = [torch.randperm(n_rows, generator=g) for _ in range(n_permutations)]
     print(f"\n{n_permutations} re-pairings of {n_rows} x {width} in float32, seconds")
     torch.set_num_threads(1)
-    for split in (svcca_split, linear_cka_split, representational_similarity_split):
-        halves = split()
+    for halves_of in (svcca_halves, linear_cka_halves, representational_similarity_halves):
+        halves = halves_of()
         start = time.perf_counter()
         left, right = halves.prepare(a), halves.prepare(b)
         prepared = time.perf_counter() - start
         with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             list(pool.map(lambda order: halves.repaired(left, right, order), orders))  # noqa: B023
-        print(f"{split.__name__:40}{prepared:8.2f} once{time.perf_counter() - start:9.2f} in all")
+        print(f"{halves_of.__name__:40}{prepared:8.2f} once{time.perf_counter() - start:9.2f} in all")
 
 
 if __name__ == "__main__":

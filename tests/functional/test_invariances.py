@@ -1,8 +1,11 @@
 """Each declared invariance holds on random data, and whatever is not declared moves the value."""
 
+import inspect
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import torch
@@ -11,7 +14,9 @@ from hypothesis import strategies as st
 from torch import Generator, Tensor
 
 from saesim_pl import functional
-from saesim_pl.functional.invariances import INVARIANCES, TRANSFORMATIONS, Invariance, invariance_table
+from saesim_pl.functional.ground.declaration import Blind, Declaration, declarations
+from saesim_pl.functional.ground.transformations import TRANSFORMATIONS
+from saesim_pl.functional.invariances import Invariance, invariance_table, invariances, rows_of
 
 ROWS, WIDTH = 32, 4
 # Public functions that do not compare two matrices by one number.
@@ -24,7 +29,6 @@ OTHERS = {
     "expected_rank_similarity",
     "firing_agreement",
     "firing_frequency",
-    "fraction_shared",
     "fraction_variance_unexplained",
     "gaussian_null",
     "match_by_correlation",
@@ -38,7 +42,6 @@ OTHERS = {
     "relative_reconstruction_bias",
     "subset_null",
     "svcca_components",
-    "uniqueness",
 }
 
 
@@ -84,8 +87,11 @@ def _pair(g: Generator) -> tuple[Tensor, Tensor]:
 def _values(invariance: Invariance, transformation: str, seed: int) -> list[tuple[float, float]]:
     g = Generator().manual_seed(seed)
     a, b = _pair(g)
-    b = b[:, :WIDTH] if invariance.one_space else b
+    b = b[:, :WIDTH] if invariance.declaration.one_space else b
     before = invariance.measure(a, b, **invariance.options).item()
+    if transformation == "joint_row_permutation":
+        order = torch.randperm(ROWS, generator=g)
+        return [(before, invariance.measure(a[order], b[order], **invariance.options).item())]
     after = []
     if "a" in invariance.sides:
         after.append(invariance.measure(APPLY[transformation](a, g), b, **invariance.options).item())
@@ -94,7 +100,7 @@ def _values(invariance: Invariance, transformation: str, seed: int) -> list[tupl
     return [(before, value) for value in after]
 
 
-@pytest.mark.parametrize("invariance", INVARIANCES, ids=lambda invariance: invariance.name)
+@pytest.mark.parametrize("invariance", invariances(), ids=lambda invariance: invariance.name)
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**31))
 def test_declared_transformations_change_nothing(invariance: Invariance, seed: int) -> None:
@@ -103,7 +109,7 @@ def test_declared_transformations_change_nothing(invariance: Invariance, seed: i
             assert after == pytest.approx(before, rel=1e-8, abs=1e-8), transformation
 
 
-@pytest.mark.parametrize("invariance", INVARIANCES, ids=lambda invariance: invariance.name)
+@pytest.mark.parametrize("invariance", invariances(), ids=lambda invariance: invariance.name)
 def test_all_other_transformations_move_the_value(invariance: Invariance) -> None:
     for transformation in TRANSFORMATIONS.keys() - invariance.transformations:
         values = [pair for seed in range(5) for pair in _values(invariance, transformation, seed)]
@@ -111,16 +117,49 @@ def test_all_other_transformations_move_the_value(invariance: Invariance) -> Non
         assert sum(moved) >= 0.8 * len(moved), transformation
 
 
+# Values of numeric options that change which transformations move the value.
+NUMBERS: dict[str, tuple[Any, ...]] = {
+    "alpha": (0.0, 0.5, 1.0),
+    "n_components": (None, 2),
+    "regularization": (0.0, 0.1),
+    "variance_share": (0.8, 1.0),
+    "threshold": (0.4,),
+}
+
+
+def _choices(declaration: Declaration) -> Iterator[dict[str, Any]]:
+    """All combinations of the options that are choices, and of some numbers."""
+    _, _, *options = inspect.signature(declaration.measure).parameters.values()
+    values = {option.name: NUMBERS[option.name] for option in options if option.name in NUMBERS}
+    values |= {option.name: (False, True) for option in options if option.annotation is bool}
+    values |= {o.name: get_args(o.annotation) for o in options if get_origin(o.annotation) is Literal}
+    return (dict(zip(values, chosen, strict=True)) for chosen in product(*values.values()))
+
+
+@pytest.mark.parametrize("declaration", declarations(), ids=lambda declaration: declaration.name)
+def test_the_rules_hold_for_every_choice_of_options(declaration: Declaration) -> None:
+    for options in _choices(declaration):
+        for row in rows_of(declaration, options):
+            for transformation in TRANSFORMATIONS:
+                values = [pair for seed in (1, 2, 3) for pair in _values(row, transformation, seed)]
+                if transformation in row.transformations:
+                    for before, after in values:
+                        assert after == pytest.approx(before, rel=1e-7, abs=1e-7), (row.name, transformation)
+                else:
+                    moved = any(abs(after - before) > 1e-5 * abs(before) for before, after in values)
+                    assert moved, (row.name, transformation)
+
+
 def test_every_measure_is_declared() -> None:
-    declared = {invariance.measure.__name__ for invariance in INVARIANCES}
+    declared = {declaration.name for declaration in declarations()}
     measures = {name for name in functional.__all__ if name.islower()}
     assert measures - OTHERS == declared
 
 
 def test_table_has_a_row_for_each_declaration() -> None:
     lines = invariance_table().splitlines()
-    assert len(lines) == len(INVARIANCES) + 2
-    assert "| `mean_cca` | yes | yes | yes | yes | yes |  |" in lines
+    assert len(lines) == len(invariances()) + 2
+    assert "| `mean_cca` | yes | yes | yes | yes | yes |  | yes |" in lines
     assert {line.count("|") for line in lines} == {len(TRANSFORMATIONS) + 2}
 
 
@@ -132,4 +171,4 @@ def test_the_page_is_what_the_declarations_give(capsys: pytest.CaptureFixture[st
 
 def test_unknown_transformation_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown transformations: \\['shear'\\]"):
-        Invariance(functional.svcca, "shear")
+        Blind("shear")

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from saesim_pl.functional import (
     Matching,
+    SimilarityWarning,
     match_by_correlation,
     match_by_cosine,
     matched_cosine_similarity,
@@ -99,9 +100,23 @@ def test_min_score_and_top_keep_the_best() -> None:
     assert kept.score.min() >= 0.7
     best = matching.top(5)
     assert torch.equal(best.score, matching.score.sort(descending=True).values[:5])
-    assert len(matching.top(100)) == 20
+    assert len(matching.top(20)) == 20
+    with pytest.warns(SimilarityWarning, match="the top 100 of 20 pairs are all pairs"):
+        assert len(matching.top(100)) == 20
     with pytest.raises(ValueError, match="at least 1, got 0"):
         matching.top(0)
+
+
+def test_a_matching_knows_how_many_pairs_were_sought() -> None:
+    a, b = gaussian(0, 20), gaussian(1, 15)
+    a[:7] = 0
+    sought = {method: match_by_cosine(a, b, method).n_sought for method in METHODS}
+    assert sought == {"argmax": 20, "mutual": None, "hungarian": 15}
+    assert match_by_correlation(gaussian(0, 20), "hungarian").n_sought == 6
+    assert match_by_cosine(a, b, min_score=0.5).n_sought is None
+    assert match_by_cosine(a, b).top(3).n_sought is None
+    with pytest.raises(ValueError, match="n_sought is 1, fewer than the 2 pairs found"):
+        Matching(torch.arange(2), torch.arange(2), torch.ones(2), (3, 4), 1)
 
 
 def test_nothing_alive_gives_no_pairs() -> None:

@@ -13,15 +13,14 @@ from torch import Tensor
 
 from saesim_pl import functional as f
 from saesim_pl.functional import Comparison, gaussian_null, permutation_null
-from saesim_pl.functional.better_direction import higher_is_better
-from saesim_pl.functional.invariances import INVARIANCES, Invariance
+from saesim_pl.functional.ground.declaration import declaration_of
+from saesim_pl.functional.invariances import Invariance, invariances
 from saesim_pl.functional.nulls.comparison import compared
 from saesim_pl.functional.nulls.permutation_null import random_orders
-from saesim_pl.functional.splits import SPLITS, split_of
 from tests.metrics.cases import CASES
 
 Measure = Callable[..., Tensor]
-every_measure = pytest.mark.parametrize("declared", INVARIANCES, ids=lambda declared: declared.name)
+every_measure = pytest.mark.parametrize("declared", invariances(), ids=lambda declared: declared.name)
 
 
 def _normal(*shape: int, seed: int = 0) -> Tensor:
@@ -59,7 +58,7 @@ def test_p_values_of_unrelated_pairs_are_uniform(measure: Measure, options: dict
     assert kstest([p - u for p, u in zip(p_values, spread, strict=True)], "uniform").pvalue > 0.01
 
 
-PAIRED = [declared for declared in INVARIANCES if "row_permutation" not in declared.transformations]
+PAIRED = [declared for declared in invariances() if declared.declaration.needs == "pairs"]
 
 
 @pytest.mark.parametrize("declared", PAIRED, ids=lambda declared: declared.name)
@@ -69,7 +68,7 @@ def test_a_planted_copy_gives_the_least_p_value(declared: Invariance) -> None:
     assert found.p_value == pytest.approx(1 / 50)
     assert found.n_permutations == 49
     assert math.isfinite(found.z)
-    assert (found.z > 0) is higher_is_better(declared.measure, declared.options)
+    assert (found.z > 0) is declared.declaration.higher_is_better(declared.options)
 
 
 @pytest.mark.parametrize(
@@ -105,8 +104,8 @@ def test_measures_that_see_no_pairing_are_refused(declared: Invariance) -> None:
     if declared in PAIRED:
         return
     with pytest.raises(ValueError, match=r"does not depend on how rows are paired.*gaussian_null"):
-        permutation_null(declared.measure, *_related(), 9, **declared.options)
-    assert 0 < gaussian_null(declared.measure, *_related(), n_draws=9, **declared.options).p_value <= 1
+        permutation_null(declared.measure, *_related(d=4), 9, **declared.options)
+    assert 0 < gaussian_null(declared.measure, *_related(d=4), n_draws=9, **declared.options).p_value <= 1
 
 
 @pytest.mark.parametrize("declared", PAIRED, ids=lambda declared: declared.name)
@@ -116,7 +115,7 @@ def test_the_null_is_what_the_function_gives_on_permuted_rows(declared: Invarian
     found = permutation_null(measure, a, b, 19, seed=7, **options)
     null = torch.stack([measure(a, b[order], **options) for order in random_orders(40, 19, 7)])
     value = measure(a, b, **options).item()
-    as_good = null >= value if higher_is_better(measure, options) else null <= value
+    as_good = null >= value if declared.declaration.higher_is_better(options) else null <= value
     expected = [value, null.mean().item(), null.std().item(), (int(as_good.sum()) + 1) / 20]
     got = [found.value, found.null_mean, found.null_std, found.p_value]
     assert got == pytest.approx(expected, rel=1e-9, abs=1e-9)
@@ -124,20 +123,22 @@ def test_the_null_is_what_the_function_gives_on_permuted_rows(declared: Invarian
 
 
 def test_measures_with_two_halves_use_them_unless_options_forbid() -> None:
-    split_measures = {declared.measure for declared in PAIRED if split_of(declared.measure, 40, {})}
-    assert split_measures == SPLITS.keys()
-    for declared in PAIRED:
-        halves = split_of(declared.measure, 40, declared.options)
-        assert (halves is not None) is (declared.measure in SPLITS)
-    assert split_of(f.representational_similarity, 40, {"max_pairs": 300}) is None
-    assert split_of(f.representational_similarity, 7000, {}) is None
+    in_halves = {declared.measure for declared in PAIRED if declared.declaration.halves(declared.options, 40)}
+    assert in_halves == {
+        f.distance_correlation, f.jaccard_similarity, f.joint_rank_jaccard, f.linear_cka, f.mean_cca,
+        f.mutual_knn, f.rank_similarity, f.rbf_cka, f.representational_similarity, f.svcca,
+    }  # fmt: skip
+    similarity = declaration_of(f.representational_similarity)
+    assert similarity.halves({"max_pairs": 300}, 40) is None
+    assert similarity.halves({"max_pairs": 1000, "seed": 3}, 40) is not None
+    assert similarity.halves({}, 7000) is None
 
 
 @pytest.mark.parametrize(("cls", "measure", "options"), CASES, ids=str)
 def test_better_means_the_same_as_for_the_metric(
     cls: type, measure: Measure, options: dict[str, Any]
 ) -> None:
-    assert higher_is_better(measure, options) is cls(**options).higher_is_better
+    assert declaration_of(measure).higher_is_better(options) is cls(**options).higher_is_better
 
 
 @settings(max_examples=200, deadline=None)

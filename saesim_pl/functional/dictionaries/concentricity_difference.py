@@ -4,9 +4,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_matrix, unit_rows
 
 
+@declared(
+    needs="sides",
+    higher_is_better=False,
+    bounds=(0.0, 2.0),
+    blind=(Blind("orthogonal column_permutation isotropic_scale"),),
+)
 def concentricity_difference(a: Float[Tensor, "n_a d_a"], b: Float[Tensor, "n_b d_b"]) -> Float[Tensor, ""]:
     """Absolute difference of the mean cosines of rows with their mean row; it sees no pairing.
 

@@ -1,24 +1,39 @@
 """Share of the features that two SAEs have in common, by encoder and decoder."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
-from saesim_pl.functional.ground.inputs import check_same_width, unit_rows
-from saesim_pl.functional.pairing.matching import MatchingMethod, match_by_cosine
+from saesim_pl.functional.ground.declaration import Blind, declared
+from saesim_pl.functional.ground.inputs import check_same_width
+from saesim_pl.functional.pairing.matching import Matching, MatchingMethod, cosines_of_pairs, match_by_cosine
 
 
+@declared(
+    needs="sides",
+    bounds=(0.0, 1.0),
+    one_space=True,
+    matching="pairing",
+    encoder=True,
+    blind=(Blind("isotropic_scale"),),
+    shown=({"threshold": 0.4},),
+    per_feature=lambda a, b, **options: shared(a, b, **options),
+)
 def fraction_shared(
     a: Float[Tensor, "n_a two_d_in"],
     b: Float[Tensor, "n_b two_d_in"],
     threshold: float = 0.7,
     method: MatchingMethod = "hungarian",
     memory_budget: int = MEMORY_BUDGET,
+    *,
+    matching: Matching | None = None,
 ) -> Float[Tensor, ""]:
     """Share of the features whose partner agrees with them in encoder and decoder alike.
 
     Rows are matched by their decoder halves; a pair is shared where the cosines of both halves are at
-    least ``threshold``. The share is of the smaller number of rows. Symmetric but for ties; unchanged by
+    least ``threshold``. The share is of the smaller number of rows, or of the pairs that the matching
+    sought where those are more. Symmetric but for ties; unchanged by
     the scale of each half of a row and by the order of the rows on either side. Practically 0 for
     independent directions. The question, and Hungarian matching as its means, are those of Paulo & Belrose
     (2025), "Sparse autoencoders trained on the same data learn different features"; here one matching, of
@@ -30,19 +45,38 @@ def fraction_shared(
         threshold: Cosine from which two directions count as one.
         method: How rows choose each other.
         memory_budget: Bytes for temporaries.
+        matching: Pairs to take instead, made by any rule; ``method`` is then not used.
 
     Returns:
         A share in [0, 1].
 
     Raises:
-        ValueError: Widths differ or are odd, or the threshold lies outside [-1, 1].
+        ValueError: Widths differ or are odd, the threshold lies outside [-1, 1], or the matching is of
+            other numbers of rows.
     """
+    counted = shared(a, b, threshold, method, memory_budget, matching=matching)
+    return counted.mean().to(torch.promote_types(a.dtype, torch.float32))
+
+
+def shared(
+    a: Float[Tensor, "n_a two_d_in"],
+    b: Float[Tensor, "n_b two_d_in"],
+    threshold: float = 0.7,
+    method: MatchingMethod = "hungarian",
+    memory_budget: int = MEMORY_BUDGET,
+    *,
+    matching: Matching | None = None,
+) -> Float[Tensor, " n_sought"]:
+    """1 for each pair that :func:`fraction_shared` counts, 0 for the others and those not found."""
     if not -1 <= threshold <= 1:
         raise ValueError(f"threshold is a cosine in [-1, 1], got {threshold}")
     check_same_width(a, b)
     if a.shape[1] % 2:
         raise ValueError(f"rows of a and b hold an encoder and a decoder, got the odd width {a.shape[1]}")
     (encoder_a, decoder_a), (encoder_b, decoder_b) = (side.chunk(2, dim=1) for side in (a, b))
-    pairs = match_by_cosine(decoder_a, decoder_b, method, threshold, memory_budget=memory_budget)
-    matched = unit_rows(encoder_a[pairs.index_a]) * unit_rows(encoder_b[pairs.index_b])
-    return (matched.sum(1) >= threshold).sum().to(a) / min(len(a), len(b))
+    if matching is None:
+        matching = match_by_cosine(decoder_a, decoder_b, method, memory_budget=memory_budget)
+    agree = cosines_of_pairs(matching, decoder_a, decoder_b) >= threshold
+    agree &= cosines_of_pairs(matching, encoder_a, encoder_b) >= threshold
+    n_missing = max(matching.n_sought or len(matching), min(matching.sizes)) - len(matching)
+    return torch.nn.functional.pad(agree.double(), (0, n_missing))

@@ -4,10 +4,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_matrix
 from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked
 
 
+@declared(
+    needs="sides", higher_is_better=False, bounds=(0.0, None), blind=(Blind("orthogonal column_permutation"),)
+)
 def magnitude_difference(a: Float[Tensor, "n_a d_a"], b: Float[Tensor, "n_b d_b"]) -> Float[Tensor, ""]:
     """Absolute difference of the norms of the mean rows; it sees no pairing.
 

@@ -7,11 +7,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from saesim_pl.functional.dictionaries.matched_cosine_similarity import matched_cosine_similarity
+from saesim_pl.functional.dictionaries.matched_cosine_similarity import (
+    matched_cosine_similarity,
+    matched_cosines,
+)
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_same_width
 
 
+@declared(
+    needs="sides",
+    bounds=(0.0, 1.0),
+    one_space=True,
+    blind=(Blind("isotropic_scale"),),
+    per_feature=lambda a, b, **options: matched_cosines(a, b, absolute=True, **options),
+)
 def mcc(
     true_features: Float[Tensor, "n_features d_in"],
     dictionary: Float[Tensor, "d_sae d_in"],

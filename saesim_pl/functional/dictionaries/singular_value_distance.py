@@ -1,11 +1,13 @@
 """Distance between the singular values of two matrices, which need not have paired rows."""
 
+import math
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_matrix, check_option
 from saesim_pl.functional.ground.spectrum import spectrum
 from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, uncentered
@@ -14,6 +16,17 @@ NORMALIZATIONS = ("none", "sum", "l2")
 LENGTHS = ("pad", "truncate")
 
 
+@declared(
+    needs="sides",
+    higher_is_better=False,
+    # Both lists descend from their first entry, so lists of sum 1 differ by less than 1.
+    bounds=lambda options: (0.0, {"sum": 1.0, "l2": math.sqrt(2)}.get(options["normalize"])),
+    blind=(
+        Blind("orthogonal column_permutation"),
+        Blind("isotropic_scale", when=lambda options, side: options["normalize"] != "none"),
+    ),
+    shown=({}, {"normalize": "none"}),
+)
 def singular_value_distance(
     a: Float[Tensor, "n_a d_a"],
     b: Float[Tensor, "n_b d_b"],
@@ -33,7 +46,7 @@ def singular_value_distance(
         length: ``pad`` the shorter list with zeros, or ``truncate`` the longer, after normalising.
 
     Returns:
-        Distance, at least 0; at most 2 for ``sum`` and sqrt 2 for ``l2``.
+        Distance, at least 0; below 1 for ``sum`` unless one side is zero, at most sqrt 2 for ``l2``.
 
     Raises:
         ValueError: An input that is no matrix, or an unknown option.

@@ -5,9 +5,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from saesim_pl.functional.geometry.dissimilarities import comparable_rows, dissimilarity_block
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_matrix
 
 
+@declared(
+    needs="sides",
+    higher_is_better=False,
+    bounds=(0.0, None),
+    blind=(Blind("orthogonal column_permutation translation"),),
+)
 def uniformity_difference(a: Float[Tensor, "n_a d_a"], b: Float[Tensor, "n_b d_b"]) -> Float[Tensor, ""]:
     """Absolute difference of ``log mean exp(-2 |x_i - x_j|^2)`` over all pairs; it sees no pairing.
 

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_option, check_paired, unit_rows
 from saesim_pl.functional.ground.similarity_warning import warn_few_pairs
 from saesim_pl.functional.pairing.assignment import best_assignment
@@ -13,6 +14,15 @@ from saesim_pl.functional.pairing.assignment import best_assignment
 ALIGNMENTS = ("orthogonal", "permutation")
 
 
+@declared(
+    needs="pairs",
+    bounds=(-1.0, 1.0),
+    blind=(
+        Blind("column_permutation isotropic_scale"),
+        Blind("orthogonal", when=lambda options, side: options["alignment"] == "orthogonal"),
+    ),
+    shown=({}, {"alignment": "permutation"}),
+)
 def aligned_cosine_similarity(
     a: Float[Tensor, "n d_a"],
     b: Float[Tensor, "n d_b"],

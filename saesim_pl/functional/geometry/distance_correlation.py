@@ -5,12 +5,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from saesim_pl.functional.geometry.dissimilarities import dissimilarity_matrix
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_paired
 from saesim_pl.functional.ground.similarity_warning import warn_few_pairs
-from saesim_pl.functional.split import Split, inner_product_split
+from saesim_pl.functional.halves import Halves, inner_product_halves
 from saesim_pl.functional.subspaces.rbf_cka import unit_centered
 
 
+@declared(
+    needs="pairs",
+    bounds=(0.0, 1.0),
+    blind=(Blind("orthogonal column_permutation isotropic_scale translation"),),
+    halves=lambda n_rows: distance_correlation_halves(),
+)
 def distance_correlation(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -> Float[Tensor, ""]:
     """Square root of the correlation of the doubly centred Euclidean distances between rows.
 
@@ -29,15 +36,15 @@ def distance_correlation(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -
     """
     check_paired(a, b)
     warn_few_pairs(len(a))
-    split = distance_correlation_split()
-    value = split.compare(split.prepare(a.double()), split.prepare(b.double()))
+    halves = distance_correlation_halves()
+    value = halves.compare(halves.prepare(a.double()), halves.prepare(b.double()))
     return value.to(torch.promote_types(a.dtype, torch.float32))
 
 
-def distance_correlation_split() -> Split:
+def distance_correlation_halves() -> Halves:
     """:func:`distance_correlation` in its two halves: doubly centred distances, and their product."""
 
     def prepare(rows: Tensor) -> Tensor:
         return unit_centered(dissimilarity_matrix(rows, "euclidean")).to(rows.dtype)
 
-    return inner_product_split(prepare, lambda product: product.clamp(0, 1).sqrt())
+    return inner_product_halves(prepare, lambda product: product.clamp(0, 1).sqrt())

@@ -1,16 +1,32 @@
 """Procrustes distance with columns that may only be reordered (Williams et al. 2021)."""
 
+import math
 from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor
 
 from saesim_pl.functional.geometry.procrustes_distance import FORMS, distance_from_products
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_option
 from saesim_pl.functional.pairing.assignment import best_assignment
 from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, from_rows, uncentered
 
 
+@declared(
+    needs="pairs",
+    higher_is_better=False,
+    bounds=lambda options: (
+        0.0,
+        {"normalized": 2.0, "angular": math.pi, "disparity": 1.0}.get(options["form"]),
+    ),
+    blind=(
+        Blind("column_permutation"),
+        Blind("isotropic_scale", when=lambda options, side: options["form"] != "distance"),
+        Blind("translation", when=lambda options, side: options["center"]),
+    ),
+    shown=({}, {"form": "distance"}),
+)
 def permutation_procrustes_distance(
     a: Float[Tensor, "n d_a"],
     b: Float[Tensor, "n d_b"],

@@ -1,11 +1,13 @@
 """Orthogonal Procrustes distances and generalised shape metrics (Williams et al. 2021)."""
 
+import math
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_option
 from saesim_pl.functional.ground.spectrum import spectrum
 from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, from_rows, uncentered
@@ -13,6 +15,30 @@ from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, from
 FORMS = ("distance", "normalized", "angular", "disparity")
 
 
+@declared(
+    needs="pairs",
+    higher_is_better=False,
+    bounds=lambda options: (
+        0.0,
+        {"normalized": math.sqrt(2), "angular": math.pi / 2, "disparity": 1.0}.get(options["form"]),
+    ),
+    blind=(
+        Blind("orthogonal column_permutation"),
+        Blind("translation", when=lambda options, side: options["center"]),
+        Blind(
+            "isotropic_scale",
+            when=lambda options, side: options["alpha"] == 1 and options["form"] != "distance",
+        ),
+        Blind("isotropic_scale invertible_linear", when=lambda options, side: options["alpha"] == 0),
+    ),
+    shown=(
+        {},
+        {"form": "distance"},
+        {"form": "angular", "center": False},
+        {"form": "angular", "alpha": 0.0},
+        {"alpha": 0.5},
+    ),
+)
 def procrustes_distance(
     a: Float[Tensor, "n d_a"],
     b: Float[Tensor, "n d_b"],

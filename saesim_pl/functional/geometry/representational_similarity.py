@@ -8,11 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from saesim_pl.functional.geometry.dissimilarities import (
-    DISSIMILARITIES,
-    comparable_rows,
-    dissimilarity_block,
-)
+from saesim_pl.functional.geometry.comparisons import RANKED, check_options
+from saesim_pl.functional.geometry.dissimilarities import comparable_rows, dissimilarity_block
 from saesim_pl.functional.geometry.pair_moments import PairMoments, moments_from_sums, moments_of_blocks
 from saesim_pl.functional.geometry.ranked_pairs import (
     compare_ranks,
@@ -20,12 +17,15 @@ from saesim_pl.functional.geometry.ranked_pairs import (
     ranks_of_sampled_pairs,
     standard_error,
 )
-from saesim_pl.functional.ground.inputs import check_option, check_paired
+from saesim_pl.functional.geometry.representational_similarity_halves import (
+    representational_similarity_halves,
+)
+from saesim_pl.functional.ground.declaration import Blind, declared
+from saesim_pl.functional.ground.inputs import check_paired
 from saesim_pl.functional.ground.similarity_warning import SimilarityWarning, warn_few_pairs
+from saesim_pl.functional.halves import Halves
 from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, paired_sums
 
-COMPARISONS = ("spearman", "pearson", "cosine", "l2", "rho_a")
-RANKED = ("spearman", "rho_a")
 MAX_PAIRS = 20_000_000
 BLOCK_ENTRIES = 2**23
 
@@ -37,6 +37,30 @@ class SampledSimilarity(NamedTuple):
     standard_error: Float[Tensor, ""]
 
 
+@declared(
+    needs="pairs",
+    higher_is_better=lambda options: options["comparison"] != "l2",
+    bounds=lambda options: _bounds(options["comparison"]),
+    min_rows=3,
+    blind=(
+        Blind("column_permutation"),
+        Blind("orthogonal", when=lambda options, side: options["dissimilarity"] != "correlation"),
+        Blind("translation", when=lambda options, side: "euclidean" in options["dissimilarity"]),
+        Blind(
+            "isotropic_scale",
+            when=lambda options, side: (
+                options["comparison"] != "l2" or "euclidean" not in options["dissimilarity"]
+            ),
+        ),
+    ),
+    shown=(
+        {"dissimilarity": "correlation"},
+        {"dissimilarity": "cosine"},
+        {"dissimilarity": "euclidean"},
+        {"dissimilarity": "euclidean", "comparison": "l2"},
+    ),
+    halves=lambda n_rows, **options: _halves(n_rows, **options),
+)
 def representational_similarity(
     a: Float[Tensor, "n d_a"],
     b: Float[Tensor, "n d_b"],
@@ -121,10 +145,14 @@ def sampled_similarity(
     return SampledSimilarity(compare_ranks(x, y, comparison), standard_error(x, y, n_parts))
 
 
-def check_options(dissimilarity: str, comparison: str) -> None:
-    """Refuse an unknown dissimilarity or comparison, with ``ValueError``."""
-    check_option("dissimilarity", dissimilarity, DISSIMILARITIES)
-    check_option("comparison", comparison, COMPARISONS)
+def _bounds(comparison: str) -> tuple[float, float | None]:
+    """Dissimilarities are not negative, correlations of them may be."""
+    return {"l2": (0.0, None), "cosine": (0.0, 1.0)}.get(comparison, (-1.0, 1.0))
+
+
+def _halves(n_rows: int, max_pairs: int = MAX_PAIRS, seed: int = 0, **options: str) -> Halves | None:
+    """Halves are n x n matrices; of more pairs, the measure takes a sample."""
+    return None if n_rows * (n_rows - 1) // 2 > max_pairs else representational_similarity_halves(**options)
 
 
 def _check_rows(a: Tensor, b: Tensor) -> None:

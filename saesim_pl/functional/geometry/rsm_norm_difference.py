@@ -6,12 +6,19 @@ from scipy.sparse.linalg import eigsh
 from torch import Tensor
 
 from saesim_pl.functional.geometry.dissimilarities import dissimilarity_matrix
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_paired
 from saesim_pl.functional.ground.similarity_warning import warn_few_pairs
 
 DENSE_ROWS = 256
 
 
+@declared(
+    needs="pairs",
+    higher_is_better=False,
+    bounds=(0.0, None),
+    blind=(Blind("orthogonal column_permutation translation"),),
+)
 def rsm_norm_difference(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -> Float[Tensor, ""]:
     """Spectral norm of the difference of the two n x n matrices of Euclidean distances between rows.
 

@@ -1,5 +1,6 @@
 """Neighbour sets of both sides of a comparison, with the checks that all such comparisons share."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -7,8 +8,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
+from saesim_pl.functional.ground.declaration import Blind, Options
 from saesim_pl.functional.ground.inputs import check_paired
 from saesim_pl.functional.ground.similarity_warning import warn_few_pairs
+from saesim_pl.functional.halves import Halves
 from saesim_pl.functional.neighbors.nearest_neighbours import (
     NeighbourMetric,
     check_neighbours,
@@ -18,10 +21,15 @@ from saesim_pl.functional.neighbors.nearest_neighbours import (
     permute_neighbours,
 )
 from saesim_pl.functional.neighbors.repeated_rows import warn_repeated_rows
-from saesim_pl.functional.split import Split
 
 MAX_CHANCE = 0.25
 """A ``k`` that makes unrelated rows share more than this tells little: take a smaller one."""
+
+BLIND_NEIGHBOURS = (
+    Blind("orthogonal column_permutation isotropic_scale"),
+    Blind("translation", when=lambda options, side: options["metric"] == "euclidean"),
+)
+"""Transformations that leave measures of neighbours alone."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +69,43 @@ def paired_neighbours(
     return PairedNeighbours(points_a, points_b, neighbours_a, neighbours_b)
 
 
+def scores_of_rows(
+    scores: Callable[[Tensor, Tensor], Float[Tensor, " n"]],
+    a: Float[Tensor, "n d_a"],
+    b: Float[Tensor, "n d_b"],
+    k: int = 10,
+    metric: NeighbourMetric = "cosine",
+    max_chance: float = MAX_CHANCE,
+    memory_budget: int = MEMORY_BUDGET,
+) -> Float[Tensor, " n"]:
+    """``scores`` of each row from the neighbours of both sides; see :func:`paired_neighbours`."""
+    found = paired_neighbours(a, b, k, metric, max_chance, memory_budget)
+    return scores(found.neighbours_a, found.neighbours_b)
+
+
+def fewest_rows(options: Options) -> int:
+    """Fewest rows of which ``k`` neighbours keep chance within ``max_chance``.
+
+    Raises:
+        ValueError: No number of rows does.
+    """
+    k, max_chance = options["k"], options["max_chance"]
+    if not max_chance > 0:
+        raise ValueError(f"max_chance must be positive, got {max_chance}")
+    n = max(k + 1, math.floor(k * (1 + 1 / max_chance) / 2))
+    while _chance(n, k) > max_chance:
+        n += 1
+    return n
+
+
+def _chance(n: int, k: int) -> float:
+    """Jaccard similarity of the neighbours of unrelated rows."""
+    return k / (2 * (n - 1) - k)
+
+
 def _check_k(n: int, k: int, metric: str, max_chance: float) -> None:
     check_neighbours(n, k, metric)
-    chance = k / (2 * (n - 1) - k)
+    chance = _chance(n, k)
     if chance > max_chance:
         raise ValueError(
             f"k={k} with n={n} rows gives unrelated rows a Jaccard similarity of {chance:.2f}, more than "
@@ -71,13 +113,13 @@ def _check_k(n: int, k: int, metric: str, max_chance: float) -> None:
         )
 
 
-def neighbour_split(
+def neighbour_halves(
     scores: Callable[[Tensor, Tensor], Float[Tensor, " n"]],
     k: int = 10,
     metric: NeighbourMetric = "cosine",
     max_chance: float = MAX_CHANCE,
     memory_budget: int = MEMORY_BUDGET,
-) -> Split:
+) -> Halves:
     """A measure of neighbour sets in its two halves: the search of each side, and the mean of ``scores``.
 
     Args:
@@ -92,4 +134,4 @@ def neighbour_split(
         _check_k(len(rows), k, metric, max_chance)
         return nearest_neighbours(rows, k, metric, memory_budget)
 
-    return Split(prepare, lambda a, b: scores(a, b).mean(), permute_neighbours)
+    return Halves(prepare, lambda a, b: scores(a, b).mean(), permute_neighbours)

@@ -5,10 +5,27 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
+from saesim_pl.functional.ground.declaration import declared
 from saesim_pl.functional.neighbors.nearest_neighbours import NeighbourMetric
-from saesim_pl.functional.neighbors.paired_neighbours import MAX_CHANCE, paired_neighbours
+from saesim_pl.functional.neighbors.paired_neighbours import (
+    BLIND_NEIGHBOURS,
+    MAX_CHANCE,
+    fewest_rows,
+    neighbour_halves,
+    paired_neighbours,
+    scores_of_rows,
+)
 
 
+@declared(
+    needs="pairs",
+    bounds=(0.0, 1.0),
+    min_rows=fewest_rows,
+    blind=BLIND_NEIGHBOURS,
+    shown=({}, {"metric": "euclidean"}),
+    halves=lambda n_rows, **options: neighbour_halves(rank_similarity_of_neighbours, **options),
+    per_feature=lambda a, b, **options: scores_of_rows(rank_similarity_of_neighbours, a, b, **options),
+)
 def rank_similarity(
     a: Float[Tensor, "n d_a"],
     b: Float[Tensor, "n d_b"],

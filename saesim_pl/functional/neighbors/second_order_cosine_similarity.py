@@ -5,9 +5,17 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET, row_blocks
-from saesim_pl.functional.neighbors.paired_neighbours import MAX_CHANCE, paired_neighbours
+from saesim_pl.functional.ground.declaration import Blind, declared
+from saesim_pl.functional.neighbors.paired_neighbours import MAX_CHANCE, fewest_rows, paired_neighbours
 
 
+@declared(
+    needs="pairs",
+    bounds=(0.0, 1.0),
+    min_rows=fewest_rows,
+    blind=(Blind("orthogonal column_permutation isotropic_scale"),),
+    per_feature=lambda a, b, **options: second_order_cosines(a, b, **options),
+)
 def second_order_cosine_similarity(
     a: Float[Tensor, "n d_a"],
     b: Float[Tensor, "n d_b"],
@@ -37,12 +45,23 @@ def second_order_cosine_similarity(
     Raises:
         ValueError: Rows are not paired, ``k`` does not lie in [1, n - 1], or chance exceeds ``max_chance``.
     """
+    return second_order_cosines(a, b, k, max_chance, memory_budget).mean()
+
+
+def second_order_cosines(
+    a: Float[Tensor, "n d_a"],
+    b: Float[Tensor, "n d_b"],
+    k: int = 10,
+    max_chance: float = MAX_CHANCE,
+    memory_budget: int = MEMORY_BUDGET,
+) -> Float[Tensor, " n"]:
+    """:func:`second_order_cosine_similarity` of each row."""
     found = paired_neighbours(a, b, k, "cosine", max_chance, memory_budget)
     candidates, wanted = union_of_neighbours(found.neighbours_a, found.neighbours_b)
     u = cosine_distances(found.points_a, candidates, memory_budget) * wanted
     v = cosine_distances(found.points_b, candidates, memory_budget) * wanted
     scale = u.norm(dim=1) * v.norm(dim=1)
-    return ((u * v).sum(dim=1) / scale.where(scale > 0, 1.0)).mean()
+    return (u * v).sum(dim=1) / scale.where(scale > 0, 1.0)
 
 
 def union_of_neighbours(

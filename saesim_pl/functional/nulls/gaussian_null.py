@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from saesim_pl.functional.better_direction import higher_is_better
 from saesim_pl.functional.dictionaries.singular_value_distance import singular_value_distance
+from saesim_pl.functional.ground.declaration import declaration_of
 from saesim_pl.functional.ground.inputs import check_matrix, check_option, same_precision, unit_rows
 from saesim_pl.functional.ground.single_threads import single_threads
 from saesim_pl.functional.nulls.comparison import Comparison, compared
@@ -49,7 +49,7 @@ def gaussian_null(
         ValueError: An unknown ``match``, fewer than 2 draws, an undeclared measure, inputs that the measure
             refuses, or the distance of spectra against noise of the same spectrum.
     """
-    better_high = higher_is_better(measure, options)
+    better_high = declaration_of(measure).higher_is_better(options)
     check_option("match", match, get_args(Match))
     check_draws("n_draws", n_draws)
     check_matrix("a", a)

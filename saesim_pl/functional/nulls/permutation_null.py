@@ -9,13 +9,11 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from saesim_pl.functional.better_direction import higher_is_better
+from saesim_pl.functional.ground.declaration import declaration_of
 from saesim_pl.functional.ground.inputs import check_paired, same_precision
 from saesim_pl.functional.ground.single_threads import single_threads
-from saesim_pl.functional.invariances import INVARIANCES
 from saesim_pl.functional.nulls.comparison import Comparison, compared
 from saesim_pl.functional.nulls.null_scores import null_generator, null_scores
-from saesim_pl.functional.splits import split_of
 
 
 def permutation_null(
@@ -48,7 +46,7 @@ def permutation_null(
         ValueError: Rows that cannot be paired, fewer than 2 permutations, or a measure that is undeclared
             or that no pairing changes.
     """
-    better_high = higher_is_better(measure, options)
+    better_high = declaration_of(measure).higher_is_better(options)
     check_depends_on_pairing(measure)
     check_draws("n_permutations", n_permutations)
     check_paired(a, b)
@@ -64,7 +62,7 @@ def permutation_null(
 
 def check_depends_on_pairing(measure: Callable[..., Tensor]) -> None:
     """Refuse a measure that reordering the rows of one side leaves alone, with ``ValueError``."""
-    if any("row_permutation" in each.transformations for each in INVARIANCES if each.measure is measure):
+    if declaration_of(measure).needs == "sides":
         raise ValueError(
             f"{measure.__name__} does not depend on how rows are paired, so permuting the pairing leaves it "
             "as it is: compare it with gaussian_null instead"
@@ -92,8 +90,8 @@ def _repaired_values(
     options: dict[str, Any],
 ) -> Float[Tensor, " m"]:
     """``measure(a, b[order])`` for every order, in float64 on the CPU."""
-    split = split_of(measure, len(a), options)
-    if split is None:
+    halves = declaration_of(measure).halves(options, len(a))
+    if halves is None:
         return null_scores(pool, lambda order: measure(a, b[order.to(b.device)], **options), orders)
-    prepared = list(pool.map(split.prepare, (a, b)))
-    return null_scores(pool, lambda order: split.repaired(*prepared, order.to(b.device)), orders)
+    prepared = list(pool.map(halves.prepare, (a, b)))
+    return null_scores(pool, lambda order: halves.repaired(*prepared, order.to(b.device)), orders)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from saesim_pl.functional.better_direction import higher_is_better
+from saesim_pl.functional.ground.declaration import declaration_of
 from saesim_pl.functional.ground.inputs import check_paired, same_precision
 from saesim_pl.functional.ground.single_threads import single_threads
 from saesim_pl.functional.nulls.comparison import Comparison, compared
@@ -45,7 +45,7 @@ def subset_null(
         ValueError: Rows that cannot be paired, indices that are no proper subset, fewer than 2 draws, an
             undeclared measure, or a subset that the measure refuses.
     """
-    better_high = higher_is_better(measure, options)
+    better_high = declaration_of(measure).higher_is_better(options)
     check_draws("n_draws", n_draws)
     check_paired(a, b)
     _check_chosen(chosen, len(a))

@@ -1,5 +1,6 @@
 """Which row of a belongs to which row of b: by cosine, or by correlation over shared samples."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -8,7 +9,14 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
-from saesim_pl.functional.ground.inputs import check_matrix, check_option, check_same_width
+from saesim_pl.functional.ground.inputs import (
+    check_matrix,
+    check_option,
+    check_same_width,
+    same_precision,
+    unit_rows,
+)
+from saesim_pl.functional.ground.similarity_warning import SimilarityWarning
 from saesim_pl.functional.pairing.best_matches import best_matches
 from saesim_pl.functional.pairing.one_to_one import hungarian_pairs
 from saesim_pl.functional.pairing.scores import AbsoluteScores, CosineScores, MatrixScores, Scores
@@ -28,15 +36,19 @@ class Matching:
         index_b: Row of ``b`` in each pair.
         score: What the pairing compared, for each pair.
         sizes: How many rows ``a`` and ``b`` have.
+        n_sought: How many pairs the rule asked for, those that it did not find included; None where the
+            number found is all it asked for.
 
     Raises:
-        ValueError: Lengths differ, indices are not int64, or one lies outside its side.
+        ValueError: Lengths differ, indices are not int64, one lies outside its side, or there are more
+            pairs than were sought.
     """
 
     index_a: Int64[Tensor, " n_pairs"]
     index_b: Int64[Tensor, " n_pairs"]
     score: Float[Tensor, " n_pairs"]
     sizes: tuple[int, int]
+    n_sought: int | None = None
 
     def __post_init__(self) -> None:
         if not self.index_a.shape == self.index_b.shape == self.score.shape or self.index_a.ndim != 1:
@@ -44,6 +56,8 @@ class Matching:
             raise ValueError(f"index_a, index_b and score must be one length, got shapes {shapes}")
         for name, index, size in zip("ab", (self.index_a, self.index_b), self.sizes, strict=True):
             _check_index(f"index_{name}", index, size)
+        if self.n_sought is not None and self.n_sought < len(self):
+            raise ValueError(f"n_sought is {self.n_sought}, fewer than the {len(self)} pairs found")
 
     def __len__(self) -> int:
         return len(self.index_a)
@@ -59,14 +73,39 @@ class Matching:
         return self.n_unique_b == len(self) == len(self.index_a.unique())
 
     def top(self, k: int) -> "Matching":
-        """The ``k`` pairs of highest score, or all where there are fewer; best first, ties by position."""
+        """The ``k`` pairs of highest score, best first, ties by position; all, with a warning, if fewer."""
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
+        if k > len(self):
+            warnings.warn(f"the top {k} of {len(self)} pairs are all pairs", SimilarityWarning, stacklevel=2)
         best = self.score.sort(descending=True, stable=True).indices[:k]
         return self._only(best)
 
     def _only(self, pairs: Tensor) -> "Matching":
         return Matching(self.index_a[pairs], self.index_b[pairs], self.score[pairs], self.sizes)
+
+
+def cosines_of_pairs(
+    matching: Matching, a: Float[Tensor, "n_a d_in"], b: Float[Tensor, "n_b d_in"]
+) -> Float[Tensor, " n_pairs"]:
+    """Cosine of the two rows of each pair.
+
+    Raises:
+        ValueError: The matching is of sides with other numbers of rows.
+    """
+    check_sizes(matching, a, b)
+    a, b = same_precision(a, b)
+    rows_a, rows_b = a[matching.index_a.to(a.device)], b[matching.index_b.to(b.device)]
+    return (unit_rows(rows_a) * unit_rows(rows_b)).sum(dim=1)
+
+
+def check_sizes(matching: Matching, a: Tensor, b: Tensor) -> None:
+    """Refuse a matching of sides with other numbers of rows, with ``ValueError``."""
+    if matching.sizes != (len(a), len(b)):
+        raise ValueError(
+            f"the matching is of {matching.sizes[0]} and {matching.sizes[1]} rows, the sides have "
+            f"{len(a)} and {len(b)}"
+        )
 
 
 def _check_index(name: str, index: Tensor, size: int) -> None:
@@ -143,5 +182,6 @@ def _match(
         index_a, index_b, score = hungarian_pairs(scores, memory_budget)
     else:
         index_a, index_b, score = best_matches(scores, method == "mutual", memory_budget)
-    matching = Matching(index_a.cpu(), index_b.cpu(), score.cpu(), scores.shape)
+    n_sought = {"hungarian": min(scores.shape), "argmax": scores.shape[0]}.get(method)
+    matching = Matching(index_a.cpu(), index_b.cpu(), score.cpu(), scores.shape, n_sought)
     return matching if min_score is None else matching._only(matching.score >= min_score)

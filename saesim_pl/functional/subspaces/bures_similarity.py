@@ -4,9 +4,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from saesim_pl.functional.geometry.procrustes_distance import procrustes_distance_from_sums
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.subspaces.paired_sums import PairedSums, from_rows
 
 
+@declared(
+    needs="pairs",
+    bounds=(0.0, 1.0),
+    blind=(Blind("orthogonal column_permutation isotropic_scale translation"),),
+)
 def bures_similarity(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -> Float[Tensor, ""]:
     """Sum of the singular values of the centred ``a^T b`` over the two Frobenius norms.
 

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_option
 from saesim_pl.functional.pairing.assignment import best_assignment
 from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, from_rows
@@ -13,6 +14,11 @@ from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, from
 ASSIGNMENTS = ("hard", "soft", "a_to_b", "b_to_a")
 
 
+@declared(
+    needs="pairs",
+    bounds=(-1.0, 1.0),
+    blind=(Blind("column_permutation isotropic_scale translation"),),
+)
 def correlation_match(
     a: Float[Tensor, "n d_a"],
     b: Float[Tensor, "n d_b"],

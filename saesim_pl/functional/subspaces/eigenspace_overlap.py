@@ -3,11 +3,17 @@
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.similarity_warning import warn_saturated
 from saesim_pl.functional.ground.spectrum import whitening
 from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, from_rows, uncentered
 
 
+@declared(
+    needs="pairs",
+    bounds=(0.0, 1.0),
+    blind=(Blind("orthogonal column_permutation isotropic_scale invertible_linear"),),
+)
 def eigenspace_overlap(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -> Float[Tensor, ""]:
     """Overlap of the column spans: ``||U^T V||_F^2 / max(d_a, d_b)`` with their left singular vectors.
 

@@ -3,11 +3,22 @@
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.similarity_warning import warn_saturated
 from saesim_pl.functional.ground.spectrum import spectrum, whitening
 from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, from_rows
 
 
+@declared(
+    needs="pairs",
+    higher_is_better=False,
+    bounds=(0.0, None),
+    blind=(
+        Blind("orthogonal column_permutation isotropic_scale translation"),
+        Blind("invertible_linear", when=lambda options, side: options["regularization"] == 0),
+    ),
+    shown=({}, {"regularization": 0.1}),
+)
 def gulp_distance(
     a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"], regularization: float = 0.0
 ) -> Float[Tensor, ""]:

@@ -1,19 +1,30 @@
 """Centred kernel alignment with a linear kernel (Kornblith et al. 2019)."""
 
+import math
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_option
-from saesim_pl.functional.split import Split, centered
+from saesim_pl.functional.halves import Halves, centered
 from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, from_rows
 
 ESTIMATORS = ("biased", "debiased")
 FORMS = ("similarity", "angle")
 
 
+@declared(
+    needs="pairs",
+    higher_is_better=lambda options: options["form"] == "similarity",
+    bounds=lambda options: _bounds(options["estimator"], options["form"]),
+    min_rows=lambda options: 4 if options["estimator"] == "debiased" else 2,
+    blind=(Blind("orthogonal column_permutation isotropic_scale translation"),),
+    shown=({}, {"estimator": "debiased"}),
+    halves=lambda n_rows, **options: linear_cka_halves(**options),
+)
 def linear_cka(
     a: Float[Tensor, "n d_a"],
     b: Float[Tensor, "n d_b"],
@@ -39,6 +50,11 @@ def linear_cka(
         ValueError: Rows that cannot be paired or are too few, or an unknown option.
     """
     return from_rows(linear_cka_from_sums, a, b, estimator=estimator, form=form)
+
+
+def _bounds(estimator: str, form: str) -> tuple[float, float]:
+    low, high = (-1.0, 1.0) if estimator == "debiased" else (0.0, 1.0)
+    return (low, high) if form == "similarity" else (math.acos(high), math.acos(low))
 
 
 def linear_cka_from_sums(
@@ -74,7 +90,7 @@ def aligned(aa: Tensor, ab: Tensor, bb: Tensor, form: str = "similarity") -> Flo
     return cosine.arccos() if form == "angle" else cosine
 
 
-def linear_cka_split(estimator: str = "biased", form: str = "similarity") -> Split:
+def linear_cka_halves(estimator: str = "biased", form: str = "similarity") -> Halves:
     """:func:`linear_cka` in its two halves: rows scaled to a self-alignment of 1, and their alignment."""
     check_option("estimator", estimator, ESTIMATORS)
     check_option("form", form, FORMS)
@@ -89,7 +105,7 @@ def linear_cka_split(estimator: str = "biased", form: str = "similarity") -> Spl
         cosine = _alignment(a, b, debiased).clamp(-1, 1)
         return cosine.arccos() if form == "angle" else cosine
 
-    return Split(prepare, compare)
+    return Halves(prepare, compare)
 
 
 def _with_squared_norm(u: Tensor) -> Tensor:

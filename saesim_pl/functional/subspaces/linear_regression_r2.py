@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_option
 from saesim_pl.functional.ground.similarity_warning import warn_saturated
 from saesim_pl.functional.ground.spectrum import whitening
@@ -14,6 +15,15 @@ from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, from
 DIRECTIONS = ("a_to_b", "b_to_a")
 
 
+@declared(
+    needs="pairs",
+    bounds=(0.0, 1.0),
+    directed=True,
+    blind=(
+        Blind("orthogonal column_permutation isotropic_scale translation"),
+        Blind("invertible_linear", when=lambda options, side: options["direction"].startswith(side)),
+    ),
+)
 def linear_regression_r2(
     a: Float[Tensor, "n d_a"],
     b: Float[Tensor, "n d_b"],

@@ -5,9 +5,10 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_option
 from saesim_pl.functional.ground.spectrum import whitening
-from saesim_pl.functional.split import Split, centered
+from saesim_pl.functional.halves import Halves, centered
 from saesim_pl.functional.subspaces.canonical_correlations import (
     canonical_correlations,
     canonical_correlations_from_sums,
@@ -18,6 +19,12 @@ STATISTICS = ("mean", "trimmed", "squared")
 TRIMMED_SHARE = 0.98
 
 
+@declared(
+    needs="pairs",
+    bounds=(0.0, 1.0),
+    blind=(Blind("orthogonal column_permutation isotropic_scale translation invertible_linear"),),
+    halves=lambda n_rows, **options: mean_cca_halves(**options),
+)
 def mean_cca(
     a: Float[Tensor, "n d_a"],
     b: Float[Tensor, "n d_b"],
@@ -49,7 +56,7 @@ def mean_cca_from_sums(sums: PairedSums, statistic: str = "mean") -> Float[Tenso
     return _summary(canonical_correlations_from_sums(checked(sums)), statistic)
 
 
-def mean_cca_split(statistic: str = "mean") -> Split:
+def mean_cca_halves(statistic: str = "mean") -> Halves:
     """:func:`mean_cca` in its two halves: an orthonormal basis of each side, and their comparison."""
     check_option("statistic", statistic, STATISTICS)
 
@@ -57,7 +64,7 @@ def mean_cca_split(statistic: str = "mean") -> Split:
         u = centered(rows)
         return (u @ whitening(u.T @ u)).to(rows.dtype)
 
-    return Split(basis, lambda a, b: _summary(canonical_correlations(a.T @ b), statistic))
+    return Halves(basis, lambda a, b: _summary(canonical_correlations(a.T @ b), statistic))
 
 
 def _summary(correlations: Tensor, statistic: str) -> Tensor:

@@ -6,11 +6,18 @@ from jaxtyping import Float
 from torch import Tensor
 
 from saesim_pl.functional.geometry.dissimilarities import dissimilarity_matrix
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_paired
 from saesim_pl.functional.ground.similarity_warning import warn_few_pairs
-from saesim_pl.functional.split import Split, inner_product_split
+from saesim_pl.functional.halves import Halves, inner_product_halves
 
 
+@declared(
+    needs="pairs",
+    bounds=(0.0, 1.0),
+    blind=(Blind("orthogonal column_permutation isotropic_scale translation"),),
+    halves=lambda n_rows, **options: rbf_cka_halves(**options),
+)
 def rbf_cka(
     a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"], bandwidth: float = 1.0
 ) -> Float[Tensor, ""]:
@@ -33,12 +40,12 @@ def rbf_cka(
     """
     check_paired(a, b)
     warn_few_pairs(len(a))
-    split = rbf_cka_split(bandwidth)
-    value = split.compare(split.prepare(a.double()), split.prepare(b.double()))
+    halves = rbf_cka_halves(bandwidth)
+    value = halves.compare(halves.prepare(a.double()), halves.prepare(b.double()))
     return value.to(torch.promote_types(a.dtype, torch.float32))
 
 
-def rbf_cka_split(bandwidth: float = 1.0) -> Split:
+def rbf_cka_halves(bandwidth: float = 1.0) -> Halves:
     """:func:`rbf_cka` in its two halves: doubly centred kernel matrices of norm 1, and their product."""
     check_bandwidth(bandwidth)
 
@@ -49,7 +56,7 @@ def rbf_cka_split(bandwidth: float = 1.0) -> Split:
         kernel = (squares / (-2 * bandwidth**2 * scale.where(scale > 0, 1.0))).exp()
         return unit_centered(kernel).to(rows.dtype)
 
-    return inner_product_split(prepare, lambda product: product.clamp(0, 1))
+    return inner_product_halves(prepare, lambda product: product.clamp(0, 1))
 
 
 def check_bandwidth(bandwidth: float) -> None:

@@ -6,9 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.similarity_warning import warn_saturated
 from saesim_pl.functional.ground.spectrum import spectrum
-from saesim_pl.functional.split import Split, centered
+from saesim_pl.functional.halves import Halves, centered
 from saesim_pl.functional.subspaces.canonical_correlations import canonical_correlations
 from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, from_rows, paired_sums
 
@@ -21,6 +22,19 @@ class SVCCAScore(NamedTuple):
     components_b: int
 
 
+@declared(
+    needs="pairs",
+    bounds=(0.0, 1.0),
+    blind=(
+        Blind("orthogonal column_permutation isotropic_scale translation"),
+        Blind(
+            "invertible_linear",
+            when=lambda options, side: options["n_components"] is None and options["variance_share"] == 1,
+        ),
+    ),
+    shown=({"variance_share": 1.0}, {"variance_share": 0.8}),
+    halves=lambda n_rows, **options: svcca_halves(**options),
+)
 def svcca(
     a: Float[Tensor, "n d_a"],
     b: Float[Tensor, "n d_b"],
@@ -77,7 +91,7 @@ def svcca_components_from_sums(
     return SVCCAScore(correlations.mean(), axes_a.shape[1], axes_b.shape[1])
 
 
-def svcca_split(variance_share: float = 0.99, n_components: int | None = None) -> Split:
+def svcca_halves(variance_share: float = 0.99, n_components: int | None = None) -> Halves:
     """:func:`svcca` in its two halves: whitened principal components of each side, and their angles."""
     check_components(variance_share, n_components)
 
@@ -85,7 +99,7 @@ def svcca_split(variance_share: float = 0.99, n_components: int | None = None) -
         u = centered(rows)
         return (u @ _axes(u.T @ u, variance_share, n_components)).to(rows.dtype)
 
-    return Split(scores, lambda a, b: canonical_correlations(a.T @ b).mean())
+    return Halves(scores, lambda a, b: canonical_correlations(a.T @ b).mean())
 
 
 def check_components(variance_share: float, n_components: int | None) -> None:

@@ -3,15 +3,15 @@
 import torch
 from torch import Tensor
 
+from saesim_pl.functional.geometry.comparisons import RANKED, check_options
 from saesim_pl.functional.geometry.dissimilarities import dissimilarity_matrix
 from saesim_pl.functional.geometry.ranks import average_ranks
-from saesim_pl.functional.geometry.representational_similarity import RANKED, check_options
-from saesim_pl.functional.split import Split, inner_product_split, permute_pairs
+from saesim_pl.functional.halves import Halves, inner_product_halves, permute_pairs
 
 
-def representational_similarity_split(
+def representational_similarity_halves(
     dissimilarity: str = "correlation", comparison: str = "spearman"
-) -> Split:
+) -> Halves:
     """:func:`~saesim_pl.functional.representational_similarity` in its two halves.
 
     Each side is an n x n matrix of dissimilarities or of their ranks, scaled so that comparing is one inner
@@ -26,8 +26,8 @@ def representational_similarity_split(
         return _standardized(matrix, comparison).to(rows.dtype)
 
     if comparison == "l2":
-        return Split(prepare, lambda a, b: ((a - b).square().sum() / 2).sqrt(), permute_pairs)
-    return inner_product_split(prepare)
+        return Halves(prepare, lambda a, b: ((a - b).square().sum() / 2).sqrt(), permute_pairs)
+    return inner_product_halves(prepare)
 
 
 def _standardized(matrix: Tensor, comparison: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""A split measure gives what the whole one gives, for any re-pairing of rows."""
+"""The two halves of a measure give what the whole one gives, for any re-pairing of rows."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,26 +8,28 @@ import torch
 from torch import Tensor
 
 from saesim_pl import functional
-from saesim_pl.functional.geometry.distance_correlation import distance_correlation_split
-from saesim_pl.functional.geometry.representational_similarity_split import representational_similarity_split
-from saesim_pl.functional.split import Split, permute_pairs, permuted_inner_product
-from saesim_pl.functional.subspaces.linear_cka import linear_cka_split
-from saesim_pl.functional.subspaces.mean_cca import mean_cca_split
-from saesim_pl.functional.subspaces.rbf_cka import rbf_cka_split
-from saesim_pl.functional.subspaces.svcca import svcca_split
+from saesim_pl.functional.geometry.distance_correlation import distance_correlation_halves
+from saesim_pl.functional.geometry.representational_similarity_halves import (
+    representational_similarity_halves,
+)
+from saesim_pl.functional.halves import Halves, permute_pairs, permuted_inner_product
+from saesim_pl.functional.subspaces.linear_cka import linear_cka_halves
+from saesim_pl.functional.subspaces.mean_cca import mean_cca_halves
+from saesim_pl.functional.subspaces.rbf_cka import rbf_cka_halves
+from saesim_pl.functional.subspaces.svcca import svcca_halves
 
-Case = tuple[Callable[..., Split], Callable[..., Tensor], dict[str, Any]]
+Case = tuple[Callable[..., Halves], Callable[..., Tensor], dict[str, Any]]
 CASES: list[Case] = [
-    *((mean_cca_split, functional.mean_cca, {"statistic": s}) for s in ("mean", "trimmed", "squared")),
-    (svcca_split, functional.svcca, {"variance_share": 0.9}),
-    (svcca_split, functional.svcca, {"n_components": 2}),
-    (linear_cka_split, functional.linear_cka, {}),
-    (linear_cka_split, functional.linear_cka, {"estimator": "debiased", "form": "angle"}),
-    (rbf_cka_split, functional.rbf_cka, {"bandwidth": 0.7}),
-    (distance_correlation_split, functional.distance_correlation, {}),
+    *((mean_cca_halves, functional.mean_cca, {"statistic": s}) for s in ("mean", "trimmed", "squared")),
+    (svcca_halves, functional.svcca, {"variance_share": 0.9}),
+    (svcca_halves, functional.svcca, {"n_components": 2}),
+    (linear_cka_halves, functional.linear_cka, {}),
+    (linear_cka_halves, functional.linear_cka, {"estimator": "debiased", "form": "angle"}),
+    (rbf_cka_halves, functional.rbf_cka, {"bandwidth": 0.7}),
+    (distance_correlation_halves, functional.distance_correlation, {}),
     *(
         (
-            representational_similarity_split,
+            representational_similarity_halves,
             functional.representational_similarity,
             {"dissimilarity": dissimilarity, "comparison": comparison},
         )
@@ -39,10 +41,10 @@ CASES: list[Case] = [
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 1e-4)])
 @pytest.mark.parametrize(
-    ("split", "whole", "options"), CASES, ids=lambda case: getattr(case, "__name__", case)
+    ("halves_of", "whole", "options"), CASES, ids=lambda case: getattr(case, "__name__", case)
 )
 def test_halves_equal_the_whole(
-    split: Callable[..., Split],
+    halves_of: Callable[..., Halves],
     whole: Callable[..., Tensor],
     options: dict[str, Any],
     dtype: torch.dtype,
@@ -52,7 +54,7 @@ def test_halves_equal_the_whole(
     a = torch.randn(40, 6, generator=g, dtype=dtype)
     b = a @ torch.randn(6, 5, generator=g, dtype=dtype) + torch.randn(40, 5, generator=g, dtype=dtype)
     a[:, 2], b[3] = 1.0, 0.0
-    halves = split(**options)
+    halves = halves_of(**options)
     order = torch.randperm(40, generator=g)
     value = halves.compare(halves.prepare(a), halves.permute(halves.prepare(b), order))
     assert value.dtype == dtype

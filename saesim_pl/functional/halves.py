@@ -36,7 +36,7 @@ def permuted_inner_product(
 
 
 @dataclass(frozen=True)
-class Split:
+class Halves:
     """A measure whose :meth:`repaired` value needs only the part that a re-pairing changes.
 
     Many re-pairings are best shared out to threads that each use one (``torch.set_num_threads(1)``):
@@ -68,12 +68,12 @@ def centered(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
     return torch.where(constant, 0.0, rows - rows.mean(0))
 
 
-def inner_product_split(
+def inner_product_halves(
     prepare: Callable[[Tensor], Float[Tensor, "n n"]],
     value: Callable[[Tensor], Tensor] = lambda product: product.clamp(-1, 1),
-) -> Split:
-    """A split whose sides are symmetric matrices of all pairs, and whose value is of their inner product."""
-    return Split(
+) -> Halves:
+    """Halves whose sides are symmetric matrices of all pairs, and whose value is of their inner product."""
+    return Halves(
         prepare,
         lambda a, b: value(torch.dot(a.flatten(), b.flatten())),
         permute_pairs,
