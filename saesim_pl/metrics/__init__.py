@@ -9,6 +9,8 @@ from saesim_pl.metrics.distance_correlation import DistanceCorrelation
 from saesim_pl.metrics.eigenspace_overlap import EigenspaceOverlap
 from saesim_pl.metrics.firing_agreement import FiringAgreement
 from saesim_pl.metrics.firing_frequency import FiringFrequency
+from saesim_pl.metrics.fraction_recovered import FractionRecovered
+from saesim_pl.metrics.fraction_shared import FractionShared
 from saesim_pl.metrics.fraction_variance_unexplained import FractionVarianceUnexplained
 from saesim_pl.metrics.gulp_distance import GulpDistance
 from saesim_pl.metrics.jaccard_similarity import JaccardSimilarity
@@ -17,6 +19,7 @@ from saesim_pl.metrics.linear_cka import LinearCKA
 from saesim_pl.metrics.linear_regression_r2 import LinearRegressionR2
 from saesim_pl.metrics.magnitude_difference import MagnitudeDifference
 from saesim_pl.metrics.matched_cosine_similarity import MatchedCosineSimilarity
+from saesim_pl.metrics.mcc import MCC
 from saesim_pl.metrics.mean_cca import MeanCCA
 from saesim_pl.metrics.mean_max_cosine_similarity import MeanMaxCosineSimilarity
 from saesim_pl.metrics.mutual_knn import MutualKnn
@@ -32,8 +35,10 @@ from saesim_pl.metrics.second_order_cosine_similarity import SecondOrderCosineSi
 from saesim_pl.metrics.singular_value_distance import SingularValueDistance
 from saesim_pl.metrics.svcca import SVCCA
 from saesim_pl.metrics.uniformity_difference import UniformityDifference
+from saesim_pl.metrics.uniqueness import Uniqueness
 
 __all__ = [
+    "MCC",
     "PWCCA",
     "RBFCKA",
     "SVCCA",
@@ -46,6 +51,8 @@ __all__ = [
     "EigenspaceOverlap",
     "FiringAgreement",
     "FiringFrequency",
+    "FractionRecovered",
+    "FractionShared",
     "FractionVarianceUnexplained",
     "GulpDistance",
     "JaccardSimilarity",
@@ -66,4 +73,5 @@ __all__ = [
     "SecondOrderCosineSimilarity",
     "SingularValueDistance",
     "UniformityDifference",
+    "Uniqueness",
 ]

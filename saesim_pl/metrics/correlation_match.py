@@ -2,15 +2,16 @@
 
 from typing import Any, Literal
 
-from torch import Tensor
-
 from saesim_pl.functional.ground.inputs import check_option
-from saesim_pl.functional.subspaces.correlation_match import ASSIGNMENTS, correlation_match_from_sums
-from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
-from saesim_pl.metrics.similarity_metric import SimilarityMetric
+from saesim_pl.functional.subspaces.correlation_match import (
+    ASSIGNMENTS,
+    correlation_match,
+    correlation_match_from_sums,
+)
+from saesim_pl.metrics.sums_metric import SumsMetric
 
 
-class CorrelationMatch(SimilarityMetric):
+class CorrelationMatch(SumsMetric):
     """See :func:`~saesim_pl.functional.correlation_match`; keeps sums.
 
     Args:
@@ -18,11 +19,9 @@ class CorrelationMatch(SimilarityMetric):
         kwargs: See :class:`torchmetrics.Metric`.
     """
 
-    store = PairedSumsStore()
+    function = staticmethod(correlation_match)
+    from_sums = staticmethod(correlation_match_from_sums)
     is_differentiable = True
-    higher_is_better = True
-    plot_lower_bound = -1.0
-    plot_upper_bound = 1.0
 
     def __init__(
         self, assignment: Literal["hard", "soft", "a_to_b", "b_to_a"] = "hard", **kwargs: Any
@@ -30,11 +29,3 @@ class CorrelationMatch(SimilarityMetric):
         super().__init__(**kwargs)
         check_option("assignment", assignment, ASSIGNMENTS)
         self.assignment = assignment
-
-    def compute(self) -> Tensor:
-        """Value over all rows seen.
-
-        Raises:
-            ValueError: No row was seen.
-        """
-        return correlation_match_from_sums(sums_of(self.metric_state), assignment=self.assignment)

@@ -1,29 +1,16 @@
 """Twin of :mod:`saesim_pl.functional.subspaces.eigenspace_overlap`."""
 
-from torch import Tensor
-
-from saesim_pl.functional.subspaces.eigenspace_overlap import eigenspace_overlap_from_sums
-from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
-from saesim_pl.metrics.similarity_metric import SimilarityMetric
+from saesim_pl.functional.subspaces.eigenspace_overlap import eigenspace_overlap, eigenspace_overlap_from_sums
+from saesim_pl.metrics.sums_metric import SumsMetric
 
 
-class EigenspaceOverlap(SimilarityMetric):
+class EigenspaceOverlap(SumsMetric):
     """See :func:`~saesim_pl.functional.eigenspace_overlap`; keeps sums.
 
     Args:
         kwargs: See :class:`torchmetrics.Metric`.
     """
 
-    store = PairedSumsStore()
+    function = staticmethod(eigenspace_overlap)
+    from_sums = staticmethod(eigenspace_overlap_from_sums)
     is_differentiable = False
-    higher_is_better = True
-    plot_lower_bound = 0.0
-    plot_upper_bound = 1.0
-
-    def compute(self) -> Tensor:
-        """Value over all rows seen.
-
-        Raises:
-            ValueError: No row was seen.
-        """
-        return eigenspace_overlap_from_sums(sums_of(self.metric_state))

@@ -2,15 +2,16 @@
 
 from typing import Any, Literal
 
-from torch import Tensor
-
 from saesim_pl.functional.ground.inputs import check_option
-from saesim_pl.functional.subspaces.linear_regression_r2 import DIRECTIONS, linear_regression_r2_from_sums
-from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
-from saesim_pl.metrics.similarity_metric import SimilarityMetric
+from saesim_pl.functional.subspaces.linear_regression_r2 import (
+    DIRECTIONS,
+    linear_regression_r2,
+    linear_regression_r2_from_sums,
+)
+from saesim_pl.metrics.sums_metric import SumsMetric
 
 
-class LinearRegressionR2(SimilarityMetric):
+class LinearRegressionR2(SumsMetric):
     """See :func:`~saesim_pl.functional.linear_regression_r2`; keeps sums.
 
     Args:
@@ -18,21 +19,11 @@ class LinearRegressionR2(SimilarityMetric):
         kwargs: See :class:`torchmetrics.Metric`.
     """
 
-    store = PairedSumsStore()
+    function = staticmethod(linear_regression_r2)
+    from_sums = staticmethod(linear_regression_r2_from_sums)
     is_differentiable = False
-    higher_is_better = True
-    plot_lower_bound = 0.0
-    plot_upper_bound = 1.0
 
     def __init__(self, direction: Literal["a_to_b", "b_to_a"] = "a_to_b", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check_option("direction", direction, DIRECTIONS)
         self.direction = direction
-
-    def compute(self) -> Tensor:
-        """Value over all rows seen.
-
-        Raises:
-            ValueError: No row was seen.
-        """
-        return linear_regression_r2_from_sums(sums_of(self.metric_state), direction=self.direction)

@@ -1,28 +1,26 @@
 """Matched cosine similarity as a metric."""
 
-from typing import Any
-
-from torch import Tensor
+from typing import Any, get_args
 
 from saesim_pl.functional.dictionaries.matched_cosine_similarity import matched_cosine_similarity
+from saesim_pl.functional.ground.inputs import check_option
 from saesim_pl.functional.pairing.matching import MatchingMethod
-from saesim_pl.metrics.mean_over_updates import MeanOverUpdates
+from saesim_pl.metrics.mean_over_updates import MatchedMetric
 
 
-class MatchedCosineSimilarity(MeanOverUpdates):
+class MatchedCosineSimilarity(MatchedMetric):
     """See :func:`~saesim_pl.functional.matched_cosine_similarity`; mean over updates.
 
     Args:
         method: How rows choose each other: ``argmax``, ``mutual`` or ``hungarian``.
         absolute: Compare ``|cosine|``.
-        kwargs: Passed on to :class:`torchmetrics.Metric`.
+        kwargs: See :class:`torchmetrics.Metric`.
     """
+
+    function = staticmethod(matched_cosine_similarity)
 
     def __init__(self, method: MatchingMethod = "hungarian", absolute: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_option("method", method, get_args(MatchingMethod))
         self.method: MatchingMethod = method
         self.absolute = absolute
-
-    def measure(self, a: Tensor, b: Tensor) -> Tensor:
-        """Value of one update."""
-        return matched_cosine_similarity(a, b, self.method, self.absolute)

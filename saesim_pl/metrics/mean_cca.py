@@ -2,15 +2,12 @@
 
 from typing import Any, Literal
 
-from torch import Tensor
-
 from saesim_pl.functional.ground.inputs import check_option
-from saesim_pl.functional.subspaces.mean_cca import STATISTICS, mean_cca_from_sums
-from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
-from saesim_pl.metrics.similarity_metric import SimilarityMetric
+from saesim_pl.functional.subspaces.mean_cca import STATISTICS, mean_cca, mean_cca_from_sums
+from saesim_pl.metrics.sums_metric import SumsMetric
 
 
-class MeanCCA(SimilarityMetric):
+class MeanCCA(SumsMetric):
     """See :func:`~saesim_pl.functional.mean_cca`; keeps sums.
 
     Args:
@@ -18,21 +15,11 @@ class MeanCCA(SimilarityMetric):
         kwargs: See :class:`torchmetrics.Metric`.
     """
 
-    store = PairedSumsStore()
+    function = staticmethod(mean_cca)
+    from_sums = staticmethod(mean_cca_from_sums)
     is_differentiable = False
-    higher_is_better = True
-    plot_lower_bound = 0.0
-    plot_upper_bound = 1.0
 
     def __init__(self, statistic: Literal["mean", "trimmed", "squared"] = "mean", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check_option("statistic", statistic, STATISTICS)
         self.statistic = statistic
-
-    def compute(self) -> Tensor:
-        """Value over all rows seen.
-
-        Raises:
-            ValueError: No row was seen.
-        """
-        return mean_cca_from_sums(sums_of(self.metric_state), statistic=self.statistic)

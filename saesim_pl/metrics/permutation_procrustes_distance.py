@@ -1,20 +1,17 @@
 """Twin of :mod:`saesim_pl.functional.geometry.permutation_procrustes_distance`."""
 
-import math
 from typing import Any, Literal
-
-from torch import Tensor
 
 from saesim_pl.functional.geometry.permutation_procrustes_distance import (
     FORMS,
+    permutation_procrustes_distance,
     permutation_procrustes_distance_from_sums,
 )
 from saesim_pl.functional.ground.inputs import check_option
-from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
-from saesim_pl.metrics.similarity_metric import SimilarityMetric
+from saesim_pl.metrics.sums_metric import SumsMetric
 
 
-class PermutationProcrustesDistance(SimilarityMetric):
+class PermutationProcrustesDistance(SumsMetric):
     """See :func:`~saesim_pl.functional.permutation_procrustes_distance`; keeps sums.
 
     Args:
@@ -23,10 +20,9 @@ class PermutationProcrustesDistance(SimilarityMetric):
         kwargs: See :class:`torchmetrics.Metric`.
     """
 
-    store = PairedSumsStore()
+    function = staticmethod(permutation_procrustes_distance)
+    from_sums = staticmethod(permutation_procrustes_distance_from_sums)
     is_differentiable = True
-    higher_is_better = False
-    plot_lower_bound = 0.0
 
     def __init__(
         self,
@@ -38,18 +34,3 @@ class PermutationProcrustesDistance(SimilarityMetric):
         check_option("form", form, FORMS)
         self.form = form
         self.center = center
-
-    @property
-    def plot_upper_bound(self) -> float | None:  # type: ignore[override]
-        """The largest distance of this form; none for the plain one."""
-        return {"normalized": 2.0, "angular": math.pi, "disparity": 1.0}.get(self.form)
-
-    def compute(self) -> Tensor:
-        """Value over all rows seen.
-
-        Raises:
-            ValueError: No row was seen.
-        """
-        return permutation_procrustes_distance_from_sums(
-            sums_of(self.metric_state), form=self.form, center=self.center
-        )

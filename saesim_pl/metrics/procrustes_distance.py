@@ -1,21 +1,18 @@
 """Twin of :mod:`saesim_pl.functional.geometry.procrustes_distance`."""
 
-import math
 from typing import Any, Literal
-
-from torch import Tensor
 
 from saesim_pl.functional.geometry.procrustes_distance import (
     FORMS,
     check_alpha,
+    procrustes_distance,
     procrustes_distance_from_sums,
 )
 from saesim_pl.functional.ground.inputs import check_option
-from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
-from saesim_pl.metrics.similarity_metric import SimilarityMetric
+from saesim_pl.metrics.sums_metric import SumsMetric
 
 
-class ProcrustesDistance(SimilarityMetric):
+class ProcrustesDistance(SumsMetric):
     """See :func:`~saesim_pl.functional.procrustes_distance`; keeps sums.
 
     Args:
@@ -25,10 +22,9 @@ class ProcrustesDistance(SimilarityMetric):
         kwargs: See :class:`torchmetrics.Metric`.
     """
 
-    store = PairedSumsStore()
+    function = staticmethod(procrustes_distance)
+    from_sums = staticmethod(procrustes_distance_from_sums)
     is_differentiable = True
-    higher_is_better = False
-    plot_lower_bound = 0.0
 
     def __init__(
         self,
@@ -43,18 +39,3 @@ class ProcrustesDistance(SimilarityMetric):
         self.form = form
         self.center = center
         self.alpha = alpha
-
-    @property
-    def plot_upper_bound(self) -> float | None:  # type: ignore[override]
-        """The largest distance of this form; none for the plain one."""
-        return {"normalized": math.sqrt(2), "angular": math.pi / 2, "disparity": 1.0}.get(self.form)
-
-    def compute(self) -> Tensor:
-        """Value over all rows seen.
-
-        Raises:
-            ValueError: No row was seen.
-        """
-        return procrustes_distance_from_sums(
-            sums_of(self.metric_state), form=self.form, center=self.center, alpha=self.alpha
-        )

@@ -30,6 +30,8 @@ class RepresentationalSimilarity(SimilarityMetric):
         kwargs: See :class:`torchmetrics.Metric`.
     """
 
+    function = staticmethod(representational_similarity)
+
     def __init__(
         self,
         dissimilarity: Literal["correlation", "cosine", "euclidean", "squared_euclidean"] = "correlation",
@@ -54,21 +56,6 @@ class RepresentationalSimilarity(SimilarityMetric):
         keeps_sums = has_sums(self.dissimilarity, self.comparison)
         return keeps_sums and self.dissimilarity in ("cosine", "correlation")
 
-    @property
-    def higher_is_better(self) -> bool:  # type: ignore[override]
-        """False for ``l2``, a distance."""
-        return self.comparison != "l2"
-
-    @property
-    def plot_lower_bound(self) -> float:  # type: ignore[override]
-        """Dissimilarities are not negative, correlations of them may be."""
-        return 0.0 if self.comparison in ("l2", "cosine") else -1.0
-
-    @property
-    def plot_upper_bound(self) -> float | None:  # type: ignore[override]
-        """1, but for ``l2``."""
-        return None if self.comparison == "l2" else 1.0
-
     def features(self, rows: Tensor) -> Tensor:
         """Rows of norm 1 whose inner products are the similarities, where sums of those are kept."""
         return comparable_rows(rows, self.dissimilarity) if self._maps_rows else rows
@@ -79,9 +66,7 @@ class RepresentationalSimilarity(SimilarityMetric):
         Raises:
             ValueError: Fewer than 3 rows were seen.
         """
-        options = {"dissimilarity": self.dissimilarity, "comparison": self.comparison}
-        if has_sums(**options):
-            return representational_similarity_from_sums(sums_of(self.metric_state), **options)
-        return representational_similarity(
-            *rows_of(self), **options, max_pairs=self.max_pairs, seed=self.seed
-        )
+        if has_sums(self.dissimilarity, self.comparison):
+            sums = sums_of(self.metric_state)
+            return representational_similarity_from_sums(sums, self.dissimilarity, self.comparison)
+        return representational_similarity(*rows_of(self), **self.options)

@@ -2,16 +2,13 @@
 
 from typing import Any
 
-from torch import Tensor
-
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
 from saesim_pl.functional.neighbors.paired_neighbours import MAX_CHANCE
 from saesim_pl.functional.neighbors.second_order_cosine_similarity import second_order_cosine_similarity
-from saesim_pl.metrics.paired_rows import PairedRowsStore, rows_of
-from saesim_pl.metrics.similarity_metric import SimilarityMetric
+from saesim_pl.metrics.rows_metric import RowsMetric
 
 
-class SecondOrderCosineSimilarity(SimilarityMetric):
+class SecondOrderCosineSimilarity(RowsMetric):
     """See :func:`~saesim_pl.functional.second_order_cosine_similarity`; over the rows of all updates.
 
     Args:
@@ -21,9 +18,7 @@ class SecondOrderCosineSimilarity(SimilarityMetric):
         kwargs: Passed on to :class:`torchmetrics.Metric`.
     """
 
-    store = PairedRowsStore()
-    plot_lower_bound = 0.0
-    plot_upper_bound = 1.0
+    function = staticmethod(second_order_cosine_similarity)
 
     def __init__(
         self, k: int = 10, max_chance: float = MAX_CHANCE, memory_budget: int = MEMORY_BUDGET, **kwargs: Any
@@ -32,11 +27,3 @@ class SecondOrderCosineSimilarity(SimilarityMetric):
         self.k = k
         self.max_chance = max_chance
         self.memory_budget = memory_budget
-
-    def compute(self) -> Tensor:
-        """Value over all rows seen.
-
-        Raises:
-            ValueError: No row was seen.
-        """
-        return second_order_cosine_similarity(*rows_of(self), self.k, self.max_chance, self.memory_budget)

@@ -6,12 +6,12 @@ from typing import Any
 from torch import Tensor
 
 from saesim_pl.functional.ground.inputs import check_paired
-from saesim_pl.metrics.keeps_precision import KeepsPrecision
+from saesim_pl.metrics.measure_metric import MeasureMetric
 from saesim_pl.metrics.paired_rows import PairedRowsStore
 from saesim_pl.metrics.paired_sums import PairedSumsStore
 
 
-class SimilarityMetric(KeepsPrecision):
+class SimilarityMetric(MeasureMetric):
     """Similarity of two streams of paired rows, given in blocks of any size.
 
     A subclass names what it keeps, its :attr:`store`, and computes from that.

@@ -1,21 +1,18 @@
 """Twin of :mod:`saesim_pl.functional.dictionaries.singular_value_distance`."""
 
-import math
 from typing import Any, Literal
-
-from torch import Tensor
 
 from saesim_pl.functional.dictionaries.singular_value_distance import (
     LENGTHS,
     NORMALIZATIONS,
+    singular_value_distance,
     singular_value_distance_from_sums,
 )
 from saesim_pl.functional.ground.inputs import check_option
-from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
-from saesim_pl.metrics.similarity_metric import SimilarityMetric
+from saesim_pl.metrics.sums_metric import SumsMetric
 
 
-class SingularValueDistance(SimilarityMetric):
+class SingularValueDistance(SumsMetric):
     """See :func:`~saesim_pl.functional.singular_value_distance`; keeps sums.
 
     Args:
@@ -24,10 +21,9 @@ class SingularValueDistance(SimilarityMetric):
         kwargs: See :class:`torchmetrics.Metric`.
     """
 
-    store = PairedSumsStore()
+    function = staticmethod(singular_value_distance)
+    from_sums = staticmethod(singular_value_distance_from_sums)
     is_differentiable = False
-    higher_is_better = False
-    plot_lower_bound = 0.0
 
     def __init__(
         self,
@@ -40,18 +36,3 @@ class SingularValueDistance(SimilarityMetric):
         check_option("length", length, LENGTHS)
         self.normalize = normalize
         self.length = length
-
-    @property
-    def plot_upper_bound(self) -> float | None:  # type: ignore[override]
-        """The largest distance of normalised lists; none for plain ones."""
-        return {"sum": math.sqrt(2), "l2": math.sqrt(2)}.get(self.normalize)
-
-    def compute(self) -> Tensor:
-        """Value over all rows seen.
-
-        Raises:
-            ValueError: No row was seen.
-        """
-        return singular_value_distance_from_sums(
-            sums_of(self.metric_state), normalize=self.normalize, length=self.length
-        )

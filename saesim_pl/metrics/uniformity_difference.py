@@ -1,28 +1,15 @@
 """Twin of :mod:`saesim_pl.functional.dictionaries.uniformity_difference`."""
 
-from torch import Tensor
-
 from saesim_pl.functional.dictionaries.uniformity_difference import uniformity_difference
-from saesim_pl.metrics.paired_rows import PairedRowsStore, rows_of
-from saesim_pl.metrics.similarity_metric import SimilarityMetric
+from saesim_pl.metrics.rows_metric import RowsMetric
 
 
-class UniformityDifference(SimilarityMetric):
+class UniformityDifference(RowsMetric):
     """See :func:`~saesim_pl.functional.uniformity_difference`; keeps every row.
 
     Args:
         kwargs: See :class:`torchmetrics.Metric`.
     """
 
-    store = PairedRowsStore()
+    function = staticmethod(uniformity_difference)
     is_differentiable = True
-    higher_is_better = False
-    plot_lower_bound = 0.0
-
-    def compute(self) -> Tensor:
-        """Value over all rows seen.
-
-        Raises:
-            ValueError: No row was seen.
-        """
-        return uniformity_difference(*rows_of(self))

@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,10 @@ SUMS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
 MEANS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "MeanMaxCosineSimilarity": (functional.mean_max_cosine_similarity, {}),
     "MatchedCosineSimilarity": (functional.matched_cosine_similarity, {}),
+    "MCC": (functional.mcc, {}),
+    "FractionRecovered": (partial(functional.fraction_recovered, threshold=0.8), {"threshold": 0.8}),
+    "FractionShared": (partial(functional.fraction_shared, threshold=0.8), {"threshold": 0.8}),
+    "Uniqueness": (functional.uniqueness, {}),
 }
 OTHERS = SUMS | MEANS
 THIRDS = (slice(0, 1), slice(1, 37), slice(37, 60))

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
 from saesim_pl.functional.ground.declaration import Blind, declared
-from saesim_pl.functional.ground.inputs import check_same_width
+from saesim_pl.functional.ground.inputs import check_cosine, check_same_width
 from saesim_pl.functional.pairing.matching import Matching, cosines_of_pairs, match_by_cosine
 
 
@@ -60,8 +60,7 @@ def recovered(
     matching: Matching | None = None,
 ) -> Float[Tensor, " n_features"]:
     """1 for each feature that :func:`fraction_recovered` counts, 0 for the others."""
-    if not -1 <= threshold <= 1:
-        raise ValueError(f"threshold is a cosine in [-1, 1], got {threshold}")
+    check_cosine("threshold", threshold)
     check_same_width(true_features, dictionary, ("true_features", "dictionary"))
     if matching is None:
         matching = match_by_cosine(true_features, dictionary, "argmax", memory_budget=memory_budget)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
 from saesim_pl.functional.ground.declaration import Blind, declared
-from saesim_pl.functional.ground.inputs import check_same_width
+from saesim_pl.functional.ground.inputs import check_cosine, check_same_width
 from saesim_pl.functional.pairing.matching import Matching, MatchingMethod, cosines_of_pairs, match_by_cosine
 
 
@@ -68,8 +68,7 @@ def shared(
     matching: Matching | None = None,
 ) -> Float[Tensor, " n_sought"]:
     """1 for each pair that :func:`fraction_shared` counts, 0 for the others and those not found."""
-    if not -1 <= threshold <= 1:
-        raise ValueError(f"threshold is a cosine in [-1, 1], got {threshold}")
+    check_cosine("threshold", threshold)
     check_same_width(a, b)
     if a.shape[1] % 2:
         raise ValueError(f"rows of a and b hold an encoder and a decoder, got the odd width {a.shape[1]}")

@@ -36,6 +36,12 @@ def check_option(name: str, value: str, options: tuple[str, ...]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
 
 
+def check_cosine(name: str, value: float) -> None:
+    """Refuse a number that no cosine can have, with ``ValueError``."""
+    if not -1 <= value <= 1:
+        raise ValueError(f"{name} is a cosine in [-1, 1], got {value}")
+
+
 def check_same_width(a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "b")) -> None:
     """Refuse two matrices whose rows do not live in one space; see :func:`check_matrix`."""
     _check_both(a, b, names)

@@ -1,19 +1,15 @@
 """Base of the metrics that compare nearest neighbours."""
 
-from collections.abc import Callable
-from typing import Any, ClassVar, get_args
-
-from torch import Tensor
+from typing import Any, get_args
 
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
 from saesim_pl.functional.ground.inputs import check_option
 from saesim_pl.functional.neighbors.nearest_neighbours import NeighbourMetric
 from saesim_pl.functional.neighbors.paired_neighbours import MAX_CHANCE
-from saesim_pl.metrics.paired_rows import PairedRowsStore, rows_of
-from saesim_pl.metrics.similarity_metric import SimilarityMetric
+from saesim_pl.metrics.rows_metric import RowsMetric
 
 
-class NeighbourSimilarity(SimilarityMetric):
+class NeighborMetric(RowsMetric):
     """Seeks nearest neighbours among the rows of all updates.
 
     Args:
@@ -23,11 +19,6 @@ class NeighbourSimilarity(SimilarityMetric):
         memory_budget: Bytes for temporaries.
         kwargs: Passed on to :class:`torchmetrics.Metric`.
     """
-
-    store = PairedRowsStore()
-    plot_lower_bound = 0.0
-    plot_upper_bound = 1.0
-    function: ClassVar[Callable[..., Tensor]]
 
     def __init__(
         self,
@@ -43,11 +34,3 @@ class NeighbourSimilarity(SimilarityMetric):
         self.metric: NeighbourMetric = metric
         self.max_chance = max_chance
         self.memory_budget = memory_budget
-
-    def compute(self) -> Tensor:
-        """Value over all rows seen.
-
-        Raises:
-            ValueError: No row was seen.
-        """
-        return type(self).function(*rows_of(self), self.k, self.metric, self.max_chance, self.memory_budget)
