@@ -1,12 +1,11 @@
 """The checkpoint from which an interrupted run goes on."""
 
-from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-LAST = Path("checkpoints", "last.ckpt")
+from saesim_pl.training.run_folder import LAST, run_folder
 
 
 class LastCheckpoint(Checkpoint):
@@ -36,10 +35,11 @@ class LastCheckpoint(Checkpoint):
         self._save(trainer)
 
     def _save(self, trainer: Trainer) -> None:
-        if trainer.fast_dev_run or trainer.global_step == self._saved_step:
+        folder = run_folder(trainer)
+        if folder is None or trainer.global_step == self._saved_step:
             return
         self._saved_step = trainer.global_step
-        last = Path(trainer.log_dir or trainer.default_root_dir) / LAST
+        last = folder / LAST
         part = last.with_suffix(".part")
         trainer.save_checkpoint(part)  # on every rank: it ends in a barrier
         if trainer.is_global_zero:

@@ -16,6 +16,9 @@ class OnSAEs(Callback):
         ValueError: ``saes`` is empty.
     """
 
+    acts_on_training = True
+    """A run without this callback learns something else, and so is another experiment."""
+
     def __init__(self, saes: list[str] | None = None) -> None:
         if saes is not None and not saes:
             raise ValueError("saes is empty: leave it out to mean all SAEs")

@@ -17,6 +17,9 @@ from lightning.pytorch import LightningDataModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from saesim_pl.training.place_run import Place, enter_place, place_run
+from saesim_pl.training.saved_config import SavedConfig
+
 
 class ComposedConfig(ActionConfigFile):
     """A configuration file whose ``config:`` may list files, relative to itself, that come before it."""
@@ -51,16 +54,20 @@ class SaesimCLI(LightningCLI):
     """Adds links and messages; everything else is configuration."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            parser_class=SaesimParser,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            # Otherwise a top-level --optimizer would replace the module's own on the quiet.
-            auto_configure_optimizers=False,
-            # A resumed run writes into the folder of the run it resumes.
-            save_config_kwargs={"overwrite": True},
-            **kwargs,
-        )
+        self.place: Place | None = None
+        try:
+            super().__init__(
+                parser_class=SaesimParser,
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                # Otherwise a top-level --optimizer would replace the module's own on the quiet.
+                auto_configure_optimizers=False,
+                save_config_callback=SavedConfig,
+                **kwargs,
+            )
+        finally:
+            if self.place:
+                self.place.leave()
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         """A parser that composes configuration files."""
@@ -86,11 +93,14 @@ class SaesimCLI(LightningCLI):
         """Leave the configuration as it was given: Lightning would put the checkpoint's in its place."""
 
     def before_instantiate_classes(self) -> None:
-        """Find the run that ``--ckpt_path last`` resumes."""
+        """Choose the run's folder, and the checkpoint that ``--ckpt_path last`` means."""
         config = self.config[self.subcommand]
         config["weights_only"] = True  # a checkpoint brings no code
-        if config.get("ckpt_path") == "last":
-            _resume_newest(config)
+        parser = self._parser(self.subcommand)
+        with self._explained():
+            self.place = place_run(config, str(self.subcommand), lambda: parser.dump(config, skip_none=False))
+        if self.place and self.place.note:
+            print(f"saesim: {self.place.note}", file=sys.stderr)
 
     def instantiate_classes(self) -> None:
         """Build data, model and trainer."""
@@ -99,6 +109,8 @@ class SaesimCLI(LightningCLI):
 
     def _run_subcommand(self, subcommand: str) -> None:
         with self._explained():
+            if self.place:
+                enter_place(self.trainer, self.place, self.config[subcommand].get("ckpt_path"))
             super()._run_subcommand(subcommand)
 
     @contextmanager
@@ -140,28 +152,6 @@ def _streams(data: LightningDataModule) -> dict[str, int] | None:
 def _has_begun(trainer: Trainer) -> bool:
     loops = (trainer.fit_loop.epoch_loop, trainer.validate_loop, trainer.test_loop, trainer.predict_loop)
     return any(loop.batch_progress.total.ready for loop in loops)
-
-
-def _resume_newest(config: Namespace) -> None:
-    """Go on with the last checkpoint of the newest run, in that run's folder; anew where there is none."""
-    from saesim_pl.callbacks.last_checkpoint import LAST
-
-    where = config.get("trainer.logger.init_args")
-    if not isinstance(where, Namespace):
-        _fail(
-            "saesim fit: error: --ckpt_path last needs a logger with a save_dir, whose newest run it resumes"
-        )
-    folder = Path(where.get("save_dir", "."), where.get("name") or "")
-    if where.get("version") is None:
-        # Only training leaves a checkpoint: an evaluation's folder is not a run to go on with.
-        runs = (re.fullmatch(r"version_(\d+)", path.parents[1].name) for path in folder.glob(f"*/{LAST}"))
-        where["version"] = max((int(run[1]) for run in runs if run), default=None)
-    if where["version"] is None:
-        print(f"saesim: no {LAST} in {folder}, starting anew", file=sys.stderr)
-        config["ckpt_path"] = None
-        return
-    last = folder / f"version_{where['version']}" / LAST
-    config["ckpt_path"] = str(last)
 
 
 def main(args: ArgsType = None) -> None:
