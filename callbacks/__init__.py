@@ -9,7 +9,7 @@ from .aux_k import AuxK
 from .compare_by_correlation import CompareByCorrelation
 from .compare_dictionaries import CompareDictionaries
 from .compare_to_truth import CompareToTruth
-from .comparer import Comparer, ComparisonRow
+from .comparer import Comparer
 from .comparison_table import ComparisonTable
 from .dead_latents import DeadLatents
 from .firing_histogram import FiringHistogram
@@ -28,7 +28,6 @@ __all__ = [
     "CompareDictionaries",
     "CompareToTruth",
     "Comparer",
-    "ComparisonRow",
     "ComparisonTable",
     "DeadLatents",
     "FiringHistogram",

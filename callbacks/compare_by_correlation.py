@@ -1,147 +1,154 @@
-"""Every pair of SAEs of a cohort, matched by what their latents do on the same samples."""
+"""Every pair of SAEs of a cohort, matched by the activations of their latents on the same samples."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 import torch
-from jaxtyping import Float
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities.distributed import gather_all_tensors
 
-from saesim_pl.functional import Matching, Scores, match_by_correlation
-from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_of_neighbours
-from saesim_pl.functional.neighbors.nearest_neighbours import nearest_neighbours, permute_neighbours
-from saesim_pl.metrics import ActivationCorrelation
+from saesim_pl.comparison import CorrelationPairing, Measure, Null, Pair, Pairing, ShiftedTokensNull
+from saesim_pl.comparison.defaults import relational_metrics
+from saesim_pl.comparison.latent_measures import check_latent_metrics, score_latents
+from saesim_pl.comparison.latents import LatentSums
+from saesim_pl.comparison.statistics import Scored
+from saesim_pl.data.source import activations_of
+from saesim_pl.functional.pairing.activation_correlation import ActivationSums
+from saesim_pl.metrics import MatchedScore
 from saesim_pl.training import SAECohort
 
-from .comparer import Comparer, ComparisonRow, row
-from .figures import MAX_PAIRS, heat_map, histogram
-from .scores import Score, has_enough_rows
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-N_SHUFFLES = 20
+from .comparer import Comparer
+from .feature_sets import dictionary_of
 
 
 class CompareByCorrelation(Comparer):
     """Matches the latents of every two SAEs by the correlation of their activations, then compares relations.
 
-    Over the validation samples of streams that describe the same tokens, whatever their spaces: correlations
-    come from sums over batches, latents are not kept. Logs the mean correlation of matched latents, beside
-    the same for samples shuffled against each other (within each batch of each process: what a batch has in
-    common remains), and the k-NN Jaccard of the matched rows of the dictionaries, beside the same for
-    shuffled pairs.
+    Over the validation samples of streams that describe the same tokens, whatever their spaces. Sums over
+    batches give the correlations; latents are not kept. ``correlation_match`` is the mean correlation of
+    matched latents; the other metrics compare the matched rows of the dictionaries, and ``latent_metrics``
+    the latents themselves over the samples (subset ``latents``). Their null shifts the latents of one SAE
+    by whole documents, then correlates and matches again.
 
     Args:
-        method: How latents are matched one to one: "hungarian" maximises the sum of correlations, "mutual"
-            keeps latents that are each other's best.
-        k: Neighbours compared by the Jaccard index; it is left out where fewer than 2.5 k latents match,
-            since chance alone would then exceed a quarter.
+        method: How latents are matched where no pairings are given: "hungarian" maximizes the sum of
+            correlations, "mutual" keeps latents that are each other's best, "argmax" gives each its best.
+        k: Neighbors compared by the Jaccard index, where no metrics are given.
+        metrics: By name, metrics of the matched rows of both dictionaries; by default those that need no
+            common space.
+        latent_metrics: By name, metrics of the latents over the samples, which must keep sums alone.
+        pairings: By name, how latents find partners; the name is part of key and table where there are
+            several.
+        null: The null, of all measures or by the name of a measure.
+        n_draws: Shifts by 1, 2, ... documents.
+        document: Samples of one document, where the data do not say.
+
+    Raises:
+        ValueError: An option is unknown or out of range, or a latent metric would keep every sample.
     """
 
-    def __init__(self, method: Literal["hungarian", "mutual"] = "mutual", k: int = 10) -> None:
-        super().__init__()
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        self.method, self.k = method, k
-        self._sums: dict[tuple[str, str], tuple[ActivationCorrelation, ActivationCorrelation]] = {}
+    def __init__(
+        self,
+        method: Literal["hungarian", "mutual", "argmax"] = "mutual",
+        k: int = 10,
+        metrics: dict[str, Metric] | None = None,
+        latent_metrics: dict[str, Metric] | None = None,
+        pairings: dict[str, Pairing] | None = None,
+        null: Null | dict[str, Null] | None = None,
+        n_draws: int = 19,
+        document: int | None = None,
+    ) -> None:
+        if metrics is None:
+            metrics = {"correlation_match": MatchedScore()} | relational_metrics(k)
+        if pairings is None:
+            pairings = {f"correlation_{method}": CorrelationPairing(method)}
+        super().__init__(metrics, pairings, null, n_draws, validation_draws=n_draws)
+        self.latent_metrics = latent_metrics or {}
+        check_latent_metrics(self.latent_metrics)
+        self.shifts = ShiftedTokensNull(n_draws, document)
+        self._sums: dict[tuple[str, str], LatentSums] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse pairs without common samples.
 
         Raises:
-            TypeError: The model is not an ``SAECohort``.
-            ValueError: Rows of two streams do not describe the same samples.
+            TypeError: The model is not an ``SAECohort``, or the data are plain dataloaders.
+            ValueError: Rows of two streams do not describe the same samples, or nobody knows how many samples
+                a document has.
         """
         super().setup(trainer, pl_module, stage)
-        aligned = getattr(trainer.datamodule, "aligned", False)
+        if stage == "predict" or not isinstance(pl_module, SAECohort):
+            return
+        data = activations_of(trainer, type(self).__name__)
         for a, b in combinations(pl_module.saes, 2):
             streams = pl_module.reads[a], pl_module.reads[b]
-            if streams[0] != streams[1] and not aligned:
+            if streams[0] != streams[1] and not data.aligned:
                 raise ValueError(
                     f"CompareByCorrelation: rows of {streams[0]} and {streams[1]}, which {a} and {b} read, "
                     "do not describe the same samples (the data have aligned=False)"
                 )
-
-    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin new sums."""
-        self._sums = {
-            pair: (
-                ActivationCorrelation().to(pl_module.device),
-                ActivationCorrelation().to(pl_module.device),
+        if self.shifts.document is None and data.document_rows is None:
+            raise ValueError(
+                f"CompareByCorrelation: {type(data).__name__} does not say how many rows a document has; set "
+                "document"
             )
-            for pair in combinations(pl_module.saes, 2)
-        }
+        self._document = self.shifts.document or data.document_rows or 1
 
-    def on_validation_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: dict[str, Tensor],
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+    @property
+    def needs_latents(self) -> bool:
+        """Everything here does."""
+        return True
+
+    def cheap_null_of(self, pairing: Pairing, measure: Measure) -> Null | None:
+        """The shifts, which a validation sums up in passing."""
+        return self.null_of(pairing, measure)
+
+    def begin(self, trainer: Trainer, cohort: SAECohort) -> None:
+        """Begin new sums."""
+        many = trainer.world_size > 1
+        self._sums = {
+            pair: LatentSums(
+                self.shifts.n_draws, self._document, _sum_over_ranks if many else lambda _: None,
+                keep_squares=bool(self.latent_metrics),
+            )
+            for pair in combinations(cohort.saes, 2)
+        }  # fmt: skip
+
+    def observe(
+        self, trainer: Trainer, cohort: SAECohort, outputs: Mapping[str, Tensor], batch_idx: int
     ) -> None:
-        """Add the batch's latents, as they are paired and shuffled against each other."""
-        for (a, b), (paired, shuffled) in self._sums.items():
-            paired.update(outputs[a], outputs[b])
-            order = torch.randperm(len(outputs[b]), generator=torch.Generator().manual_seed(batch_idx))
-            shuffled.update(outputs[a], outputs[b][order.to(outputs[b].device)])
+        """Add the latents of a batch, as they are and shifted."""
+        whole, first = outputs, 0
+        if trainer.world_size > 1:
+            seen = {
+                name: gather_all_tensors(latents.detach().contiguous()) for name, latents in outputs.items()
+            }
+            whole = {name: torch.cat(parts) for name, parts in seen.items()}
+            first = sum(len(part) for part in next(iter(seen.values()))[: trainer.global_rank])
+        for (a, b), sums in self._sums.items():
+            sums.update(outputs[a], whole[b], first)
 
-    def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """See :meth:`on_validation_epoch_start`."""
-        self.on_validation_epoch_start(trainer, pl_module)
+    def pairs(self, trainer: Trainer, cohort: SAECohort) -> list[Pair]:
+        """Every two SAEs with the correlations of their latents."""
+        return [
+            Pair(dictionary_of(cohort, a), dictionary_of(cohort, b), correlations=sums.correlations())
+            for (a, b), sums in self._sums.items()
+        ]
 
-    def on_test_batch_end(self, *args: Any, **kwargs: Any) -> None:
-        """See :meth:`on_validation_batch_end`."""
-        self.on_validation_batch_end(*args, **kwargs)
-
-    def compare(self, trainer: Trainer, cohort: SAECohort) -> Iterator[ComparisonRow]:
-        """The rows of every pair."""
-        for (a, b), (paired, shuffled) in self._sums.items():
-            matching = match_by_correlation(paired.compute(), self.method)
-            by_chance = match_by_correlation(shuffled.compute(), self.method)
-            correlation = _mean_score(matching), _mean_score(by_chance)
-            counts = len(matching), matching.n_unique_b
-            yield row(trainer, f"{a}~{b}", "all", Score("correlation_match", *correlation, *counts))
-            if has_enough_rows(len(matching), self.k):
-                rows = (
-                    cohort.saes[a].dictionary[matching.index_a],
-                    cohort.saes[b].dictionary[matching.index_b],
-                )
-                jaccard = jaccard_and_shuffled(*rows, self.k)
-                yield row(trainer, f"{a}~{b}", "all", Score("jaccard_similarity", *jaccard, *counts))
-
-    def figures(self, trainer: Trainer, cohort: SAECohort) -> "dict[str, Figure]":
-        """Heat map of the matched correlations and histogram of the best ones, by pair."""
-        figures = {}
-        for (a, b), (paired, shuffled) in self._sums.items():
-            pair, scores = f"{a}~{b}", paired.compute()
-            best = match_by_correlation(scores, "argmax")
-            if not len(best):
-                continue
-            top = match_by_correlation(scores, self.method).top(MAX_PAIRS)
-            figures[f"{pair}/matched_correlations"] = heat_map(_block(scores, top), pair, "correlation")
-            chance = _mean_score(match_by_correlation(shuffled.compute(), "argmax"))
-            figures[f"{pair}/best_correlations"] = histogram(best.score, chance, pair, "correlation")
-        return figures
+    def others(self, trainer: Trainer, cohort: SAECohort, full: bool) -> list[Scored]:
+        """Metrics of the latents themselves."""
+        if not self.latent_metrics:
+            return []
+        return [
+            one
+            for (a, b), sums in self._sums.items()
+            for one in score_latents(f"{a}~{b}", self.latent_metrics, sums, str(self.shifts))
+        ]
 
 
-def _mean_score(matching: Matching) -> float:
-    return matching.score.mean().item() if len(matching) else 0.0
-
-
-def _block(scores: Scores, matching: Matching) -> Float[Tensor, "n n"]:
-    rows = [scores.rows(slice(i, i + 1))[0, matching.index_b] for i in matching.index_a.tolist()]
-    return torch.stack(rows)
-
-
-def jaccard_and_shuffled(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"], k: int) -> tuple[float, float]:
-    """k-NN Jaccard of paired rows, and its mean over shuffles of the pairing."""
-    of_a, of_b = nearest_neighbours(a, k), nearest_neighbours(b, k)
-    generator = torch.Generator().manual_seed(0)
-    shuffles = (torch.randperm(len(b), generator=generator).to(of_b.device) for _ in range(N_SHUFFLES))
-    shuffled = [jaccard_of_neighbours(of_a, permute_neighbours(of_b, order)).mean() for order in shuffles]
-    return jaccard_of_neighbours(of_a, of_b).mean().item(), torch.stack(shuffled).mean().item()
+def _sum_over_ranks(sums: ActivationSums) -> None:
+    for part in sums:
+        torch.distributed.all_reduce(part)

@@ -1,62 +1,78 @@
 """Every pair of dictionaries of a cohort, compared by cosine."""
 
-from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
+from torchmetrics import Metric
 
+from saesim_pl.comparison import Null, Pair, Pairing
+from saesim_pl.comparison.consistency import consistency
+from saesim_pl.comparison.defaults import default_metrics, default_pairings
+from saesim_pl.comparison.groups import grouped_by_truth
+from saesim_pl.comparison.procedure import PairComparison
+from saesim_pl.comparison.statistics import Scored
+from saesim_pl.data.source import known_activations
 from saesim_pl.training import SAECohort
 
-from .comparer import Comparer, ComparisonRow, row
-from .figures import draw_cosines
-from .scores import CosineScores, Score
-from .subsets import rows_by_subset
+from .comparer import Comparer
+from .feature_sets import dictionary_of, shared_of, truth_by_stream
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+INITIAL = "initial"
+"""Stands in the column ``subset`` of scores of the weights from before training."""
 
 
 class CompareDictionaries(Comparer):
     """Compares the dictionaries of every two SAEs, which must read one space, by cosine.
 
-    Mean max cosine similarity both ways, mean cosine of matched rows, k-NN Jaccard of matched rows. Where
-    the data know their true features, also for the rows whose nearest true feature both streams have, and
-    for those whose feature only one has. Beside each score stands what Gaussian dictionaries give.
-
-    The share of features that agree in encoder and decoder (``fraction_shared``) and the matched cosine are
-    also given for the weights from before training, as subset ``initial``: an agreement that was there from
-    the start is not one that training found. SAEs of one class and width that read one stream together have a
-    PW-MCC, in rows of the pair ``all~all``; it needs the method "hungarian".
+    Where the data know their true features, also the rows whose nearest true feature both streams have
+    (subset ``shared``), and those whose feature only one has (``unshared``). The matched cosine and the share
+    of features that agree in encoder and decoder are also given for the weights from before training, as
+    subset ``initial``: an agreement that was there from the start was not found by training. SAEs of one
+    class and width that read one stream together have a PW-MCC, in rows of the pair ``all~all``.
 
     Args:
-        method: How rows are matched one to one: "hungarian" maximises the sum of cosines, "mutual" keeps
-            rows that are each other's best, which costs far less from about 10,000 latents on.
-        k: Neighbours compared by the Jaccard index; it is left out where fewer than 2.5 k rows match,
-            since chance alone would then exceed a quarter.
-        threshold: Cosine from which a matched feature counts as shared.
+        method: How rows are matched where no pairings are given: "hungarian" maximizes the sum of cosines,
+            "mutual" keeps rows that are each other's best, which costs far less from about 10,000 latents
+            on, "argmax" gives each row its best.
+        k: Neighbors compared by the Jaccard index, where no metrics are given.
+        threshold: Cosine from which a pair counts as shared, where no metrics are given.
         across_spaces: Compare streams of different spaces too, where a cosine means nothing unless something
             else makes their directions correspond.
+        metrics: By name, any torchmetrics Metric with ``update(a, b)``; by default the measures of
+            :func:`~saesim_pl.comparison.defaults.default_metrics`.
+        pairings: By name, how rows find partners; the name is part of key and table where there are several.
+        null: The full null, of all measures or by the name of a measure; the others have their default.
+        n_draws: Draws of the default nulls at the end of a fit, in ``validate`` and in ``test``.
+        validation_draws: Draws at each validation of a fit, of Gaussian dictionaries of the same shapes.
 
     Raises:
-        ValueError: An option is unknown or out of range.
+        ValueError: An option is unknown or out of range, or a null cannot move a score.
     """
 
     def __init__(
         self,
-        method: Literal["hungarian", "mutual"] = "hungarian",
+        method: Literal["hungarian", "mutual", "argmax"] = "hungarian",
         k: int = 10,
         threshold: float = 0.7,
         across_spaces: bool = False,
+        metrics: dict[str, Metric] | None = None,
+        pairings: dict[str, Pairing] | None = None,
+        null: Null | dict[str, Null] | None = None,
+        n_draws: int = 19,
+        validation_draws: int = 19,
     ) -> None:
-        super().__init__()
-        if not -1 <= threshold <= 1:
-            raise ValueError(f"threshold is a cosine in [-1, 1], got {threshold}")
-        self.scores, self.threshold = CosineScores(method, k), threshold
+        super().__init__(
+            default_metrics(k, threshold) if metrics is None else metrics,
+            default_pairings(method) if pairings is None else pairings,
+            null,
+            n_draws,
+            validation_draws,
+        )
         self.across_spaces = across_spaces
-        self._initial: dict[str, list[Score]] = {}
+        self._initial: list[Scored] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse pairs without a common space; before a fit, compare the initial weights.
@@ -68,71 +84,53 @@ class CompareDictionaries(Comparer):
             ValueError: Two SAEs read streams that have no space in common.
         """
         super().setup(trainer, pl_module, stage)
-        comparable = getattr(trainer.datamodule, "comparable", lambda *_: False)
+        if stage == "predict" or not isinstance(pl_module, SAECohort):
+            return
+        data = known_activations(trainer)
         for a, b in combinations(pl_module.saes, 2):
             streams = pl_module.reads[a], pl_module.reads[b]
-            if streams[0] != streams[1] and not (self.across_spaces or comparable(*streams)):
+            one_space = streams[0] == streams[1] or (data is not None and data.comparable(*streams))
+            if not one_space and not self.across_spaces:
                 raise ValueError(
                     f"CompareDictionaries: {a} and {b} read streams of different spaces, {streams[0]} and "
                     f"{streams[1]}, where a cosine means nothing; use "
                     "CompareByCorrelation, or set across_spaces"
                 )
         if stage == "fit":
-            self._initial = {
-                f"{a}~{b}": [
-                    self.scores.matched(pl_module.saes[a].dictionary, pl_module.saes[b].dictionary),
-                    self._shared(pl_module, a, b),
+            self._initial = self._compare_initial(pl_module)
+
+    def pairs(self, trainer: Trainer, cohort: SAECohort) -> list[Pair]:
+        """Every two SAEs, in groups by the truth of their streams where it is known."""
+        sets = {name: dictionary_of(cohort, name) for name in cohort.saes}
+        truths = truth_by_stream(trainer)
+        pairs = []
+        for a, b in combinations(cohort.saes, 2):
+            streams = cohort.reads[a], cohort.reads[b]
+            both = [sets[a], sets[b]]
+            if truths and streams[0] != streams[1]:
+                of_streams = {stream: truths[stream] for stream in streams}
+                both = [
+                    grouped_by_truth(one, truths[stream], shared_of(of_streams, stream))
+                    for one, stream in zip(both, streams, strict=True)
                 ]
-                for a, b in combinations(pl_module.saes, 2)
-            }
+            pairs.append(Pair(both[0], both[1], subsets=("all", "shared", "unshared"), one_space=True))
+        return pairs
 
-    def compare(self, trainer: Trainer, cohort: SAECohort) -> Iterator[ComparisonRow]:
-        """The rows of every pair and subset."""
+    def others(self, trainer: Trainer, cohort: SAECohort, full: bool) -> list[Scored]:
+        """Agreement of the initial weights, and the consistency of SAEs of one recipe."""
+        return self._initial + [
+            consistency(recipe, dictionaries, self.cheap_null, self.remembered)
+            for recipe, dictionaries in _of_one_recipe(cohort).items()
+        ]
+
+    def _compare_initial(self, cohort: SAECohort) -> list[Scored]:
+        wanted = [m for m in self.measures if m.takes_matching]
+        found = []
         for a, b in combinations(cohort.saes, 2):
-            all_a, all_b = cohort.saes[a].dictionary, cohort.saes[b].dictionary
-            subsets = self._subsets(trainer, cohort, a, b)
-            for subset, (of_a, of_b) in {"all": (all_a, all_b), **subsets}.items():
-                yield row(trainer, f"{a}~{b}", subset, self.scores.best(of_a, all_b))
-                yield row(trainer, f"{b}~{a}", subset, self.scores.best(of_b, all_a))
-                yield row(trainer, f"{a}~{b}", subset, self.scores.matched(of_a, of_b))
-                for score in self.scores.neighbours(of_a, of_b):
-                    yield row(trainer, f"{a}~{b}", subset, score)
-            yield row(trainer, f"{a}~{b}", "all", self._shared(cohort, a, b))
-            for score in self._initial.get(f"{a}~{b}", []):
-                yield row(trainer, f"{a}~{b}", "initial", score)
-        if self.scores.method == "hungarian":
-            for subset, dictionaries in _of_one_recipe(cohort).items():
-                yield row(trainer, "all~all", subset, self.scores.consistency(dictionaries))
-
-    def figures(self, trainer: Trainer, cohort: SAECohort) -> "dict[str, Figure]":
-        """Heat map of the matched cosines and histogram of the best ones, by pair."""
-        figures = {}
-        for a, b in combinations(cohort.saes, 2):
-            dictionaries = cohort.saes[a].dictionary, cohort.saes[b].dictionary
-            pair = f"{a}~{b}"
-            figures |= draw_cosines(pair, *dictionaries, self.scores.method, self.chance(pair))
-        return figures
-
-    def _shared(self, cohort: SAECohort, a: str, b: str) -> Score:
-        weights = ((cohort.saes[name].W_enc.detach().T, cohort.saes[name].dictionary) for name in (a, b))
-        return self.scores.shared(*(torch.cat(both, dim=1) for both in weights), self.threshold)
-
-    def _subsets(
-        self, trainer: Trainer, cohort: SAECohort, a: str, b: str
-    ) -> dict[str, tuple[Tensor, Tensor]]:
-        truth = getattr(trainer.datamodule, "served_features", None)
-        if truth is None or cohort.reads[a] == cohort.reads[b]:
-            return {}
-        truths = truth[cohort.reads[a]], truth[cohort.reads[b]]
-        of_a, of_b = (
-            rows_by_subset(cohort.saes[name].dictionary, own, own.shared_with(other))
-            for name, own, other in zip((a, b), truths, truths[::-1], strict=True)
-        )
-        return {
-            subset: (cohort.saes[a].dictionary[of_a[subset]], cohort.saes[b].dictionary[of_b[subset]])
-            for subset in of_a
-            if subset in of_b
-        }
+            pair = Pair(dictionary_of(cohort, a), dictionary_of(cohort, b), one_space=True)
+            asked = PairComparison(pair, wanted, self.pairings, self.cheap_null_of, self.remembered)
+            found += [replace(one, row=replace(one.row, subset=INITIAL)) for one in asked.scored()]
+        return found
 
 
 def _of_one_recipe(cohort: SAECohort) -> dict[str, list[Tensor]]:
@@ -140,7 +138,7 @@ def _of_one_recipe(cohort: SAECohort) -> dict[str, list[Tensor]]:
     groups: dict[str, list[Tensor]] = {}
     for name, sae in cohort.saes.items():
         recipe = f"{type(sae).__name__}_{cohort.reads[name]}_{sae.d_sae}"
-        groups.setdefault(recipe, []).append(sae.dictionary)
+        groups.setdefault(recipe, []).append(dictionary_of(cohort, name).directions)
     if len(groups) == 1:
         groups = {"all": next(iter(groups.values()))}
     return {subset: dictionaries for subset, dictionaries in groups.items() if len(dictionaries) > 1}

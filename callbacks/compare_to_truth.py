@@ -1,140 +1,133 @@
 """Each SAE of a cohort against the features that generated its stream."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import Literal
 
-from jaxtyping import Bool
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
+from torchmetrics import Metric
 
+from saesim_pl.comparison import Null, Pair, Pairing
+from saesim_pl.comparison.defaults import default_metrics, default_pairings
+from saesim_pl.comparison.firings import MatchedFirings
+from saesim_pl.comparison.groups import grouped_by_truth, true_feature_set
+from saesim_pl.comparison.sides import Sides
+from saesim_pl.comparison.statistics import Scored
+from saesim_pl.data.source import truth_of
 from saesim_pl.training import SAECohort
-from saesim_pl.truth.true_features import TrueFeatures
+from saesim_pl.training.run_folder import run_folder
 
-from .comparer import Comparer, ComparisonRow, row
-from .figures import draw_cosines
-from .matched_firings import MatchedFirings
-from .scores import CosineScores
-from .subsets import rows_by_subset
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from .comparer import Comparer
+from .feature_sets import dictionary_of, on_device, shared_of, truth_by_stream
 
 
 class CompareToTruth(Comparer):
-    """Compares each SAE with all, the shared and the unshared true features of its stream, as it is served.
+    """Compares each SAE with the true features of the stream that it reads.
 
-    Rows ``truth~a`` ask how well features are found: mean max cosine similarity (Sharkey et al. 2022), the
-    fraction found with a cosine above 0.9, the number of different latents that come closest to them.
-    Rows ``a~truth`` ask how true the latents are: mean max cosine similarity, uniqueness (different
-    nearest features, as a share of the latents), and the MCC, the mean |cosine| of rows matched one to one
-    (for "mutual", which is no MCC, named ``matched_cosine_similarity``). Where the data can say which
-    features fired in a batch, rows ``truth~a`` also hold precision, recall and F1 of each matched latent's
-    firing as a detector of its feature, averaged over the features.
-
-    A fit leaves ``true_features/<stream>.safetensors`` in the run's folder, as they point in batches: a later
-    comparison needs no data (:meth:`~saesim_pl.truth.TrueFeatures.load`).
+    In rows of the pair ``truth~a`` the true features are sought among the rows of SAE ``a``; in ``a~truth``
+    it is the other way round. Features that other streams have too are the subset ``shared``, all others
+    ``unshared``; for ``a~truth`` a row belongs to the subset of its nearest feature. Where the data say which
+    features fired in a sample, precision, recall and F1 tell how well the firing of a matched latent detects
+    its feature. The true features are saved with the run.
 
     Args:
-        method: How rows are matched one to one; see ``CompareDictionaries``.
+        method: How features and rows are matched where no pairings are given: "hungarian", "mutual" or
+            "argmax".
+        k: Neighbors compared by the Jaccard index, where no metrics are given.
+        metrics: By name, any torchmetrics Metric with ``update(a, b)``; by default the measures of
+            :func:`~saesim_pl.comparison.defaults.default_metrics`.
+        pairings: By name, how rows find partners; the name is part of key and table where there are several.
+        null: The full null, of all measures or by the name of a measure; the others have their default.
+        n_draws: Draws of the default nulls at the end of a fit, in ``validate`` and in ``test``.
+        validation_draws: Draws at each validation of a fit, of Gaussian dictionaries of the same shapes.
+
+    Raises:
+        ValueError: An option is unknown or out of range, or a null cannot move a score.
     """
 
-    def __init__(self, method: Literal["hungarian", "mutual"] = "hungarian") -> None:
-        super().__init__()
-        self.scores = CosineScores(method, k=1)
+    def __init__(
+        self,
+        method: Literal["hungarian", "mutual", "argmax"] = "hungarian",
+        k: int = 10,
+        metrics: dict[str, Metric] | None = None,
+        pairings: dict[str, Pairing] | None = None,
+        null: Null | dict[str, Null] | None = None,
+        n_draws: int = 19,
+        validation_draws: int = 19,
+    ) -> None:
+        super().__init__(
+            default_metrics(k) if metrics is None else metrics,
+            default_pairings(method) if pairings is None else pairings,
+            null,
+            n_draws,
+            validation_draws,
+        )
         self._firings: dict[str, MatchedFirings] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse data without truth.
 
         Raises:
-            TypeError: The model is not an ``SAECohort``.
+            TypeError: The model is not an ``SAECohort``, or the data are plain dataloaders.
             ValueError: The data do not know their true features.
         """
         super().setup(trainer, pl_module, stage)
-        if getattr(trainer.datamodule, "served_features", None) is None:
-            data = type(trainer.datamodule).__name__
-            raise ValueError(f"CompareToTruth needs data with true_features; {data} has none")
+        if stage != "predict":
+            truth_of(trainer, type(self).__name__)
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_fit_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
         """Save the truth with the run."""
-        folder = trainer.log_dir  # asked on every rank: it is a broadcast
-        if trainer.loggers and folder and trainer.is_global_zero and not trainer.fast_dev_run:
-            for stream, truth in trainer.datamodule.served_features.items():
-                truth.save(Path(folder, "true_features", f"{stream}.safetensors"))
+        folder = run_folder(trainer)  # asked on every rank: it is a broadcast
+        if folder is not None and trainer.loggers and trainer.is_global_zero:
+            for stream, truth in truth_by_stream(trainer).items():
+                truth.save(folder / "true_features" / f"{stream}.safetensors")
 
-    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    @property
+    def needs_latents(self) -> bool:
+        """Firings do; all else compares weights."""
+        return bool(self._firings)
+
+    def begin(self, trainer: Trainer, cohort: SAECohort) -> None:
         """Match latents and features, which stay as they are through the validation."""
         self._firings = {}
-        if hasattr(trainer.datamodule, "firings"):
-            for name, sae in pl_module.saes.items():
-                truth, _ = _truth_of(trainer, pl_module, name)
-                self._firings[name] = MatchedFirings(truth, sae.dictionary, self.scores.method)
+        if not truth_of(trainer, type(self).__name__).knows_firings:
+            return
+        pairing = next(iter(self.pairings.values()))
+        for pair in self.pairs(trainer, cohort):
+            name = pair.b.name
+            truth = truth_by_stream(trainer)[cohort.reads[name]]
+            matching = pairing.match(Sides(pair.a, pair.b))
+            self._firings[name] = MatchedFirings(truth, matching, pair.b.directions.device)
 
-    def on_validation_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: dict[str, Tensor],
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+    def observe(
+        self, trainer: Trainer, cohort: SAECohort, outputs: Mapping[str, Tensor], batch_idx: int
     ) -> None:
         """Count which matched latents fired together with their features."""
         if not self._firings:
             return
-        data = trainer.datamodule
+        data = truth_of(trainer, type(self).__name__)
         share = data.share("validate", batch_idx, trainer.global_rank, trainer.world_size)
         fired = data.firings("validate", 0, batch_idx, share)
         for name, matched in self._firings.items():
-            matched.update(outputs[name], fired[pl_module.reads[name]])
+            matched.update(outputs[name], fired[cohort.reads[name]])
 
-    def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """See :meth:`on_validation_epoch_start`."""
-        self.on_validation_epoch_start(trainer, pl_module)
+    def pairs(self, trainer: Trainer, cohort: SAECohort) -> list[Pair]:
+        """True features of each SAE's stream with its rows."""
+        truths = truth_by_stream(trainer)
+        pairs = []
+        for name in cohort.saes:
+            rows, stream = dictionary_of(cohort, name), cohort.reads[name]
+            truth, shared = on_device(truths[stream], rows.directions), shared_of(truths, stream)
+            features = true_feature_set(truth, shared.to(rows.directions.device), stream)
+            rows = grouped_by_truth(rows, truth, shared) if features.groups else rows
+            pairs.append(Pair(features, rows, subsets=("all", "shared", "unshared")))
+        return pairs
 
-    def on_test_batch_end(self, *args: Any, **kwargs: Any) -> None:
-        """See :meth:`on_validation_batch_end`."""
-        self.on_validation_batch_end(*args, **kwargs)
-
-    def compare(self, trainer: Trainer, cohort: SAECohort) -> Iterator[ComparisonRow]:
-        """The rows of every SAE and subset."""
-        for name, sae in cohort.saes.items():
-            truth, shared = _truth_of(trainer, cohort, name)
-            features = truth.directions
-            sought, found = {"all": features}, {"all": sae.dictionary}
-            if shared.any() and not shared.all():
-                sought |= {"shared": features[shared], "unshared": features[~shared]}
-                rows = rows_by_subset(sae.dictionary, truth, shared)
-                found |= {subset: sae.dictionary[of_subset] for subset, of_subset in rows.items()}
-            for subset, directions in sought.items():
-                for score in self.scores.recovered(directions, sae.dictionary):
-                    yield row(trainer, f"truth~{name}", subset, score)
-                for score in self._firings[name].scores() if subset == "all" and self._firings else []:
-                    yield row(trainer, f"truth~{name}", subset, score)
-                if subset in found:
-                    for score in self.scores.true(found[subset], features):
-                        yield row(trainer, f"{name}~truth", subset, score)
-                matched = self.scores.matched(directions, sae.dictionary, absolute=True)
-                yield row(trainer, f"{name}~truth", subset, matched)
-
-    def figures(self, trainer: Trainer, cohort: SAECohort) -> "dict[str, Figure]":
-        """Heat map of the matched cosines and histogram of the best ones, by SAE."""
-        figures = {}
-        for name, sae in cohort.saes.items():
-            truth, _ = _truth_of(trainer, cohort, name)
-            pair = f"truth~{name}"
-            figures |= draw_cosines(
-                pair, truth.directions, sae.dictionary, self.scores.method, self.chance(pair)
-            )
-        return figures
-
-
-def _truth_of(
-    trainer: Trainer, cohort: SAECohort, name: str
-) -> tuple[TrueFeatures, Bool[Tensor, " n_features"]]:
-    """True features of the stream that SAE ``name`` reads, and which of them other streams have too."""
-    truth = dict(trainer.datamodule.served_features)
-    own = truth.pop(cohort.reads[name])
-    on_device = TrueFeatures(own.directions.to(cohort.device), own.ids)
-    return on_device, own.shared_with(*truth.values()).to(cohort.device)
+    def others(self, trainer: Trainer, cohort: SAECohort, full: bool) -> list[Scored]:
+        """How well firings are detected."""
+        pairing = next(iter(self.pairings))
+        return [
+            Scored(row, None)
+            for name, matched in self._firings.items()
+            for row in matched.rows(f"truth~{name}", pairing)
+        ]

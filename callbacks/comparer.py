@@ -1,101 +1,184 @@
-"""What all comparing callbacks share: when they run, what a row holds, how it is logged."""
+"""What all comparing callbacks share: they collect feature sets, ask, and log the rows."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
+from torchmetrics import Metric
 
+from saesim_pl.comparison import ComparisonRow, GaussianNull, Measure, Null, Pair, Pairing, measures_of
+from saesim_pl.comparison.compare_pairs import rows_of
+from saesim_pl.comparison.nulls import null_chooser
+from saesim_pl.comparison.procedure import PairComparison
+from saesim_pl.comparison.statistics import Scored
 from saesim_pl.training import SAECohort
 
-from .scores import Score
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True)
-class ComparisonRow:
-    """One score of one pair.
-
-    Attributes:
-        epoch: Index of the training epoch, from 0; 0 where a checkpoint is validated.
-        pair: ``x~y``; where order matters, the rows of x are sought among those of y. ``all~all`` for a
-            mean over pairs.
-        subset: Which rows are compared: ``all``, ``shared`` or ``unshared`` true features, those of the
-            ``initial`` weights; for ``all~all``, the SAEs' class, stream and width where there are several.
-        measure: Public name of the measure.
-        value: The score.
-        chance: What chance gives in its place.
-        n_pairs: Pairs of rows that the score averages over.
-        n_unique: Different rows of y among them.
-    """
-
-    epoch: int
-    pair: str
-    subset: str
-    measure: str
-    value: float
-    chance: float
-    n_pairs: int
-    n_unique: int
-
-    @property
-    def key(self) -> str:
-        """Name under which the score is logged."""
-        return "/".join(part for part in (self.pair, self.subset, self.measure) if part != "all")
+from .comparison_log import draw, log_final, log_rows
+from .second_look import look_again
 
 
 class Comparer(Callback, ABC):
-    """Compares at the end of every validation and test epoch; ``rows`` holds the last comparison."""
+    """Compares at the end of every validation and test, and the final weights at the end of a fit.
 
-    def __init__(self) -> None:
+    During a fit each score stands beside a cheap null; at its end, in ``validate`` and in ``test`` beside the
+    full one. ``rows`` holds the last comparison.
+
+    Args:
+        metrics: By name, any torchmetrics Metric with ``update(a, b)``.
+        pairings: By name, how rows find partners.
+        null: The full null, of all measures or by the name of a measure; the others have their default.
+        n_draws: Draws of the default full nulls.
+        validation_draws: Draws of the cheap null.
+
+    Raises:
+        TypeError: A metric is no torchmetrics Metric.
+        ValueError: A null cannot move a score, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        metrics: Mapping[str, Metric],
+        pairings: Mapping[str, Pairing],
+        null: Null | Mapping[str, Null] | None,
+        n_draws: int,
+        validation_draws: int,
+    ) -> None:
+        self.measures, self.pairings = measures_of(metrics), dict(pairings)
+        self.null_of = null_chooser(null, n_draws)
+        for pairing in self.pairings.values():
+            for measure in self.measures:
+                self.null_of(pairing, measure)  # refused here rather than at the end of the fit
+        self.cheap_null = GaussianNull(validation_draws, like="shapes")
         self.rows: list[ComparisonRow] = []
+        self.keys_have_pairing = False
+        self.remembered: dict[tuple, Tensor] = {}
+        self._seen_step = -1
+        self._n_validations = 0
 
     @abstractmethod
-    def compare(self, trainer: Trainer, cohort: SAECohort) -> Iterable[ComparisonRow]:
-        """The rows of this epoch."""
+    def pairs(self, trainer: Trainer, cohort: SAECohort) -> list[Pair]:
+        """Who is compared with whom."""
 
-    @abstractmethod
-    def figures(self, trainer: Trainer, cohort: SAECohort) -> "dict[str, Figure]":
-        """Pictures of the last comparison, by log name."""
+    def others(self, trainer: Trainer, cohort: SAECohort, full: bool) -> list[Scored]:
+        """Further rows that are no comparison of two feature sets."""
+        return []
+
+    def begin(self, trainer: Trainer, cohort: SAECohort) -> None:
+        """Before the first validation batch."""
+
+    def observe(
+        self, trainer: Trainer, cohort: SAECohort, outputs: Mapping[str, Tensor], batch_idx: int
+    ) -> None:
+        """Take in the latents of one validation batch, by SAE."""
+
+    @property
+    def needs_latents(self) -> bool:
+        """Whether a comparison needs :meth:`observe` to have seen a whole validation."""
+        return False
+
+    def cheap_null_of(self, pairing: Pairing, measure: Measure) -> Null | None:
+        """The null of a validation during a fit."""
+        return self.cheap_null
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse what cannot be compared before anything is trained.
 
         Raises:
             TypeError: The model is not an ``SAECohort``.
+            ValueError: Two callbacks would log the same keys.
         """
-        if stage != "predict" and not isinstance(pl_module, SAECohort):
+        if stage == "predict":
+            return
+        if not isinstance(pl_module, SAECohort):
             raise TypeError(f"{type(self).__name__} compares SAEs, got {type(pl_module).__name__}")
+        comparers = [other for other in trainer.callbacks if isinstance(other, Comparer)]
+        self.keys_have_pairing = len({name for other in comparers for name in other.pairings}) > 1
+        alike = [other for other in comparers[: comparers.index(self)] if type(other) is type(self)]
+        for other in alike:
+            if both := sorted(self.pairings.keys() & other.pairings.keys()):
+                raise ValueError(
+                    f"two {type(self).__name__} have a pairing {both[0]!r} and would log the same keys: "
+                    "give one of them several pairings, or theirs different names"
+                )
+        # Measures that seek their own pairs have no pairing in their key: the first callback has them.
+        taken = {measure.name for other in alike for measure in other.measures if measure.own_pairs}
+        self.measures = [m for m in self.measures if not (m.own_pairs and m.name in taken)]
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
+        """Begin to observe."""
+        self.begin(trainer, pl_module)
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: SAECohort,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Observe a batch."""
+        if not trainer.sanity_checking:
+            self.observe(trainer, pl_module, outputs, batch_idx)
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: SAECohort) -> None:
         """Compare, log the scores beside chance, draw."""
         if trainer.sanity_checking:
             return
-        self.rows = list(self.compare(trainer, pl_module))
-        for scored in self.rows:
-            # Every rank computes the same from the same weights; sync_dist only tells Lightning so.
-            logged = {scored.key: scored.value, f"{scored.key}_chance": scored.chance}
-            pl_module.log_dict(logged, sync_dist=True)
-        loggers = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
-        if trainer.is_global_zero and loggers:
-            for key, figure in self.figures(trainer, pl_module).items():
-                for logger in loggers:
-                    logger.experiment.add_figure(key, figure, trainer.global_step)
+        self._seen_step = trainer.global_step
+        comparisons = self.compare(trainer, pl_module, full=trainer.state.fn != "fit")
+        log_rows(pl_module, self.rows, self.keys_have_pairing)
+        self._n_validations += 1
+        # Often at first, when pictures change, and ever more rarely: they are most of what a run writes.
+        if trainer.state.fn != "fit" or self._n_validations & (self._n_validations - 1) == 0:
+            draw(trainer, comparisons, self.rows, next(iter(self.pairings.values())))
 
-    def chance(self, pair: str) -> float:
-        """Mean max cosine similarity that chance gave for all rows of ``pair`` in the last comparison."""
-        key = pair, "all", "mean_max_cosine_similarity"
-        return next(r.chance for r in self.rows if (r.pair, r.subset, r.measure) == key)
+    def on_test_epoch_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
+        """See :meth:`on_validation_epoch_start`."""
+        self.on_validation_epoch_start(trainer, pl_module)
 
-    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_test_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        """See :meth:`on_validation_batch_end`."""
+        self.on_validation_batch_end(*args, **kwargs)
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: SAECohort) -> None:
         """See :meth:`on_validation_epoch_end`."""
         self.on_validation_epoch_end(trainer, pl_module)
 
+    def on_train_end(self, trainer: Trainer, pl_module: SAECohort) -> None:
+        """Compare the final weights, beside the full null."""
+        if trainer.fast_dev_run and not self._n_validations:
+            return
+        stale = self._seen_step != trainer.global_step
+        if stale and self.needs_latents and not look_again(trainer, pl_module, self):
+            return
+        comparisons = self.compare(trainer, pl_module, full=True)
+        if stale:
+            log_final(trainer, self.rows, self.keys_have_pairing)
+        draw(trainer, comparisons, self.rows, next(iter(self.pairings.values())))
 
-def row(trainer: Trainer, pair: str, subset: str, score: Score) -> ComparisonRow:
-    """The row that a score becomes."""
-    return ComparisonRow(epoch=trainer.current_epoch, pair=pair, subset=subset, **asdict(score))
+    @torch.no_grad()
+    def compare(self, trainer: Trainer, cohort: SAECohort, full: bool) -> list[PairComparison]:
+        """Fill ``rows``; the first process computes, and all have the rows afterwards."""
+        null_of = self.null_of if full else self.cheap_null_of
+        pairs, others = self.pairs(trainer, cohort), self.others(trainer, cohort, full)
+        comparisons: list[PairComparison] = []
+        error: Exception | None = None
+        if trainer.is_global_zero:
+            try:
+                comparisons = [
+                    PairComparison(pair, self.measures, self.pairings, null_of, self.remembered)
+                    for pair in pairs
+                ]
+                epoch = trainer.current_epoch
+                self.rows = rows_of(comparisons, others, intervals=full, epoch=epoch)
+            except (ValueError, TypeError) as caught:
+                error = caught
+        # An error on one process alone would leave the others waiting.
+        self.rows, error = trainer.strategy.broadcast((self.rows, error))
+        if error is not None:
+            raise error
+        return comparisons

@@ -1,101 +1,96 @@
-"""The table at the end of a run, and the same rows in files."""
+"""The table at the end of a run, the same rows in files, and scores beside chance in TensorBoard."""
 
-import csv
-import json
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TextIO
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from .comparer import Comparer, ComparisonRow
+from saesim_pl.comparison import ComparisonRow
+from saesim_pl.comparison.files import read_rows, write_rows
+from saesim_pl.comparison.table import print_rows
+from saesim_pl.training.run_folder import run_folder
 
-FIELDS = [field.name for field in fields(ComparisonRow)]
+from .comparer import Comparer
+from .tensorboard import lay_out_charts, log_hyperparameters
+
+HISTORY = "comparison_history"
+"""Stem of the file with the rows of every validation."""
 
 
 class ComparisonTable(Callback):
-    """Prints the last comparison, each score beside what chance gives, when a run ends.
+    """Prints the last comparison, each score beside chance, when a run ends, and writes it down.
 
-    Where there is a logger, the same rows go to ``comparison.csv`` and ``comparison.json`` in the run's
-    folder after every validation, so that an interrupted run leaves its last ones.
+    The run's folder gets ``comparison.csv`` and ``comparison.json`` with the last comparison, and
+    ``comparison_history.csv`` and ``.json`` with all of them; each file is whole at any moment. TensorBoard
+    gets a layout in which a score and its chance share a chart (tab Custom Scalars), and the settings of the
+    run beside its final scores (tab HPARAMS).
     """
+
+    def __init__(self) -> None:
+        self._history: list[ComparisonRow] = []
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the rows of this validation."""
-        folder = trainer.log_dir  # asked on every rank: it is a broadcast
-        rows = _rows(trainer)
-        if trainer.loggers and folder and rows and trainer.is_global_zero and not trainer.fast_dev_run:
-            _write(Path(folder), rows)
+        if trainer.sanity_checking:
+            return
+        self._write(trainer)
         if trainer.state.fn == "validate":
             _print(trainer)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write and print the rows of the test."""
-        self.on_validation_end(trainer, pl_module)
+        self._write(trainer)
         _print(trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print the rows of the last validation."""
-        folder = trainer.log_dir
+        """Write and print the rows of the final weights."""
+        folder = self._write(trainer)
         _print(trainer)
-        has_events = any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers)
-        if has_events and folder and trainer.is_global_zero:
-            tensorboard = os.path.relpath(Path(sys.executable).with_name("tensorboard"))
-            print(f"Open TensorBoard on it: {tensorboard} --logdir {os.path.relpath(folder)}")
+        loggers = _tensorboards(trainer)
+        if not (loggers and folder and trainer.is_global_zero):
+            return
+        rows = _rows(trainer)
+        for logger in loggers:
+            log_hyperparameters(logger, trainer, rows, _have_pairing(trainer))
+        tensorboard = os.path.relpath(Path(sys.executable).with_name("tensorboard"))
+        print(f"Open TensorBoard on it: {tensorboard} --logdir {os.path.relpath(folder)}")
+
+    def _write(self, trainer: Trainer) -> Path | None:
+        folder = run_folder(trainer)  # asked on every rank: it is a broadcast
+        rows = _rows(trainer)
+        if folder is None or not trainer.loggers or not rows or not trainer.is_global_zero:
+            return folder
+        for logger in _tensorboards(trainer):
+            lay_out_charts(logger, rows, _have_pairing(trainer))
+        write_rows(rows, folder / "comparison")
+        if trainer.state.fn == "fit":
+            self._history = [*_before(folder, self._history, rows), *rows]
+            write_rows(self._history, folder / HISTORY)
+        return folder
+
+
+def _before(folder: Path, known: list[ComparisonRow], rows: list[ComparisonRow]) -> list[ComparisonRow]:
+    """Rows of earlier epochs: of this process, or of the run that it goes on with."""
+    written = folder / f"{HISTORY}.json"
+    earlier = known or (read_rows(written) if written.exists() else [])
+    return [row for row in earlier if row.epoch is not None and row.epoch < (rows[0].epoch or 0)]
 
 
 def _rows(trainer: Trainer) -> list[ComparisonRow]:
     return [row for callback in trainer.callbacks if isinstance(callback, Comparer) for row in callback.rows]
 
 
-def _write(folder: Path, rows: list[ComparisonRow]) -> None:
-    def as_csv(file: TextIO) -> None:
-        writer = csv.DictWriter(file, FIELDS)
-        writer.writeheader()
-        writer.writerows(map(asdict, rows))
-
-    _replace(folder / "comparison.csv", as_csv)
-    _replace(
-        folder / "comparison.json", lambda file: json.dump([asdict(row) for row in rows], file, indent=1)
-    )
+def _have_pairing(trainer: Trainer) -> bool:
+    return any(c.keys_have_pairing for c in trainer.callbacks if isinstance(c, Comparer))
 
 
-def _replace(path: Path, write: Callable[[TextIO], None]) -> None:
-    """Write beside ``path``, then rename: a reader never sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    with beside.open("w", newline="") as file:
-        write(file)
-    beside.replace(path)
+def _tensorboards(trainer: Trainer) -> list[TensorBoardLogger]:
+    return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
 
 
 def _print(trainer: Trainer) -> None:
     rows = _rows(trainer)
-    if not rows or not trainer.is_global_zero:
-        return
-    from rich.console import Console
-    from rich.measure import Measurement
-    from rich.table import Table
-
-    table = Table(title=f"Comparison after epoch {rows[0].epoch}")
-    for name in FIELDS[1:4]:
-        table.add_column(name, no_wrap=True)
-    for name in FIELDS[4:]:
-        table.add_column(name, justify="right", no_wrap=True)
-    for before, row in zip([None, *rows], rows, strict=False):
-        if before and _section(before) != _section(row):
-            table.add_section()
-        scores = (f"{row.value:.4g}", f"{row.chance:.4g}", str(row.n_pairs), str(row.n_unique))
-        table.add_row(row.pair, row.subset, row.measure, *scores)
-    # A log file says it is 80 columns wide; cut-off names and numbers would help nobody.
-    needed = Measurement.get(console := Console(), console.options.update(width=sys.maxsize), table).maximum
-    Console(width=max(console.width, needed)).print(table)
-
-
-def _section(row: ComparisonRow) -> tuple[set[str], str]:
-    """Rows of both directions of a pair stand together, those of the initial weights with the trained."""
-    return set(row.pair.split("~")), "all" if row.subset == "initial" else row.subset
+    if rows and trainer.is_global_zero:
+        print_rows(rows, f"Comparison after epoch {rows[0].epoch}")

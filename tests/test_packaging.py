@@ -28,13 +28,23 @@ def test_callbacks_import_under_one_name_only() -> None:
 ROOMS = {
     "functional": set(),
     "metrics": {"functional"},
+    "comparison": {"functional", "metrics", "truth"},
     "saes": set(),
     "truth": set(),
     "interop": {"saes", "truth"},
     "language_models": set(),
     "data": {"interop", "language_models", "truth"},
     "training": {"data", "functional", "metrics", "saes"},
-    "callbacks": {"data", "functional", "language_models", "metrics", "saes", "training", "truth"},
+    "callbacks": {
+        "comparison",
+        "data",
+        "functional",
+        "language_models",
+        "metrics",
+        "saes",
+        "training",
+        "truth",
+    },
 }
 SHARED = {"checks", "product"}
 

@@ -39,6 +39,7 @@ from saesim_pl.functional.nulls.gaussian_null import gaussian_null
 from saesim_pl.functional.nulls.permutation_null import permutation_null
 from saesim_pl.functional.nulls.subset_null import subset_null
 from saesim_pl.functional.pairing.activation_correlation import activation_correlation
+from saesim_pl.functional.pairing.matched_score import matched_score
 from saesim_pl.functional.pairing.matching import Matching, match_by_correlation, match_by_cosine
 from saesim_pl.functional.pairing.scores import Scores
 from saesim_pl.functional.quality.firing_agreement import firing_agreement
@@ -91,6 +92,7 @@ __all__ = [
     "match_by_correlation",
     "match_by_cosine",
     "matched_cosine_similarity",
+    "matched_score",
     "mcc",
     "mean_cca",
     "mean_max_cosine_similarity",

@@ -19,6 +19,7 @@ from saesim_pl.metrics.linear_cka import LinearCKA
 from saesim_pl.metrics.linear_regression_r2 import LinearRegressionR2
 from saesim_pl.metrics.magnitude_difference import MagnitudeDifference
 from saesim_pl.metrics.matched_cosine_similarity import MatchedCosineSimilarity
+from saesim_pl.metrics.matched_score import MatchedScore
 from saesim_pl.metrics.mcc import MCC
 from saesim_pl.metrics.mean_cca import MeanCCA
 from saesim_pl.metrics.mean_max_cosine_similarity import MeanMaxCosineSimilarity
@@ -61,6 +62,7 @@ __all__ = [
     "LinearRegressionR2",
     "MagnitudeDifference",
     "MatchedCosineSimilarity",
+    "MatchedScore",
     "MeanCCA",
     "MeanMaxCosineSimilarity",
     "MutualKnn",

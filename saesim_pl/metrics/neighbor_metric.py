@@ -2,6 +2,7 @@
 
 from typing import Any, get_args
 
+from saesim_pl.checks import check_counts
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
 from saesim_pl.functional.ground.inputs import check_option
 from saesim_pl.functional.neighbors.nearest_neighbours import NeighbourMetric
@@ -29,6 +30,7 @@ class NeighborMetric(RowsMetric):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_counts(k=k)
         check_option("metric", metric, get_args(NeighbourMetric))
         self.k = k
         self.metric: NeighbourMetric = metric

@@ -90,6 +90,10 @@ class SAECohort(NormalizedSAEs):
         """Reconstructions by SAE."""
         return {name: sae(batch[self.reads[name]]) for name, sae in self.saes.items()}
 
+    def latents(self, batch: dict[str, Tensor]) -> dict[str, Float[Tensor, "batch d_sae"]]:
+        """Latents by SAE, as :meth:`validation_step` gives them."""
+        return {name: output.latents for name, output in self._losses(batch).items()}
+
     def setup(self, stage: str) -> None:
         """Refuse a precision that this machine computes in software, and data of another normalisation."""
         super().setup(stage)

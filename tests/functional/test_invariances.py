@@ -26,6 +26,7 @@ OTHERS = {
     "expected_jaccard",
     "expected_joint_rank_jaccard",
     "expected_max_cosine",
+    "matched_score",
     "expected_rank_similarity",
     "firing_agreement",
     "firing_frequency",

@@ -84,7 +84,8 @@ def one_shot(name: str, dtype: torch.dtype = torch.float64) -> Tensor:
 
 
 def test_every_exported_metric_is_tested_here_or_with_the_paired_ones() -> None:
-    assert set(metrics.__all__) == {cls.__name__ for cls, _, _ in CASES} | OTHERS.keys()
+    # MatchedScore looks at a matching alone: tests/comparison.
+    assert set(metrics.__all__) - {"MatchedScore"} == {cls.__name__ for cls, _, _ in CASES} | OTHERS.keys()
 
 
 @pytest.mark.parametrize("name", SUMS)

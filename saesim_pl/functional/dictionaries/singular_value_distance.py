@@ -9,7 +9,8 @@ from torch import Tensor
 
 from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_matrix, check_option
-from saesim_pl.functional.ground.spectrum import spectrum
+from saesim_pl.functional.ground.spectrum import positive_eigenvalues
+from saesim_pl.functional.halves import Halves
 from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, uncentered
 
 NORMALIZATIONS = ("none", "sum", "l2")
@@ -26,6 +27,7 @@ LENGTHS = ("pad", "truncate")
         Blind("isotropic_scale", when=lambda options, side: options["normalize"] != "none"),
     ),
     shown=({}, {"normalize": "none"}),
+    halves=lambda n_rows, **options: singular_value_distance_halves(**options),
 )
 def singular_value_distance(
     a: Float[Tensor, "n_a d_a"],
@@ -57,6 +59,17 @@ def singular_value_distance(
     return distance.to(torch.promote_types(a.dtype, torch.float32))
 
 
+def singular_value_distance_halves(normalize: str = "sum", length: str = "pad") -> Halves:
+    """:func:`singular_value_distance` in its two halves: the values of each side, and their distance."""
+    check_option("normalize", normalize, NORMALIZATIONS)
+    check_option("length", length, LENGTHS)
+
+    def compare(a: Tensor, b: Tensor) -> Tensor:
+        return _distance(a, b, normalize, length)
+
+    return Halves(_singular_values, compare, permute=lambda values, order: values)
+
+
 def singular_value_distance_from_sums(
     sums: PairedSums, normalize: str = "sum", length: str = "pad"
 ) -> Float[Tensor, ""]:
@@ -73,7 +86,7 @@ def _singular_values(rows: Tensor) -> Tensor:
 
 def _roots(scatter: Tensor, n_rows: int) -> Tensor:
     """Singular values of ``n_rows`` rows with this scatter, those without content exactly 0."""
-    values = spectrum(scatter)[0].sqrt()
+    values = positive_eigenvalues(scatter).sqrt()
     padded = values.new_zeros(min(n_rows, len(scatter)))
     kept = min(len(values), len(padded))
     return torch.cat([values[:kept], padded[kept:]])

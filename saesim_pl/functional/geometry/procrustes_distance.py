@@ -10,6 +10,7 @@ from torch import Tensor
 from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_option
 from saesim_pl.functional.ground.spectrum import spectrum
+from saesim_pl.functional.halves import Halves, centered
 from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, from_rows, uncentered
 
 FORMS = ("distance", "normalized", "angular", "disparity")
@@ -38,6 +39,7 @@ FORMS = ("distance", "normalized", "angular", "disparity")
         {"form": "angular", "alpha": 0.0},
         {"alpha": 0.5},
     ),
+    halves=lambda n_rows, **options: procrustes_distance_halves(**options),
 )
 def procrustes_distance(
     a: Float[Tensor, "n d_a"],
@@ -66,6 +68,29 @@ def procrustes_distance(
         ValueError: Rows that cannot be paired, an unknown ``form``, or ``alpha`` outside [0, 1].
     """
     return from_rows(procrustes_distance_from_sums, a, b, form=form, center=center, alpha=alpha)
+
+
+def procrustes_distance_halves(
+    form: str = "normalized", center: bool = True, alpha: float = 1.0
+) -> Halves | None:
+    """:func:`procrustes_distance` in its two halves: the rows of each side, and their best alignment."""
+    check_option("form", form, FORMS)
+    check_alpha(alpha)
+    if alpha < 1:
+        return None
+
+    def prepare(rows: Tensor) -> Tensor:
+        u = centered(rows) if center else rows.double()
+        return u.to(torch.promote_types(rows.dtype, torch.float32))
+
+    def compare(a: Tensor, b: Tensor) -> Tensor:
+        # The nuclear norm from eigenvalues: half the time of singular values, exact enough in float64.
+        cross = (a.T @ b).double()
+        gram = cross.T @ cross if cross.shape[0] >= cross.shape[1] else cross @ cross.T
+        product = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt().sum()
+        return distance_from_products(a.double().square().sum(), b.double().square().sum(), product, form)
+
+    return Halves(prepare, compare)
 
 
 def procrustes_distance_from_sums(

@@ -16,9 +16,19 @@ def spectrum(scatter: Float[Tensor, "d d"]) -> tuple[Float[Tensor, " rank"], Flo
     """
     values, vectors = torch.linalg.eigh(scatter)
     values, vectors = values.flip(0), vectors.flip(1)
-    tolerance = max(RANK_TOLERANCE, len(values) * torch.finfo(values.dtype).eps)
-    rank = int((values > tolerance * values[0].clamp(min=0)).sum())
+    rank = _rank(values)
     return values[:rank], vectors[:, :rank]
+
+
+def positive_eigenvalues(scatter: Float[Tensor, "d d"]) -> Float[Tensor, " rank"]:
+    """The eigenvalues of :func:`spectrum` alone, in a third of its time."""
+    values = torch.linalg.eigvalsh(scatter).flip(0)
+    return values[: _rank(values)]
+
+
+def _rank(values: Tensor) -> int:
+    tolerance = max(RANK_TOLERANCE, len(values) * torch.finfo(values.dtype).eps)
+    return int((values > tolerance * values[0].clamp(min=0)).sum())
 
 
 def whitening(scatter: Float[Tensor, "d d"]) -> Float[Tensor, "d rank"]:

@@ -59,14 +59,14 @@ def gaussian_null(
     with single_threads() as pool:
         value = float(measure(a, b, **options))
         a, b = same_precision(a.detach(), b.detach())
-        draw, generator = _drawer(b, match), null_generator(seed)
+        draw, generator = gaussian_drawer(b, match), null_generator(seed)
         noise = (draw(generator) for _ in range(n_draws))
         null = null_scores(pool, lambda drawn: measure(a, drawn, **options), noise)
     return compared(value, null, better_high, a.dtype)
 
 
-def _drawer(b: Tensor, match: str) -> Callable[[Generator], Tensor]:
-    """Draws noise that resembles ``b``."""
+def gaussian_drawer(b: Float[Tensor, "n d"], match: Match) -> Callable[[Generator], Float[Tensor, "n d"]]:
+    """Draws Gaussian rows that keep the shape, the row norms or the spectrum of ``b``."""
     norm, row_norms = b.norm(), b.norm(dim=1, keepdim=True)
     singular_values = torch.linalg.svdvals(b) if match == "spectrum" else None
 

@@ -81,6 +81,10 @@ class Matching:
         best = self.score.sort(descending=True, stable=True).indices[:k]
         return self._only(best)
 
+    def at_least(self, min_score: float) -> "Matching":
+        """The pairs of this score or a higher one."""
+        return self._only(self.score >= min_score)
+
     def _only(self, pairs: Tensor) -> "Matching":
         return Matching(self.index_a[pairs], self.index_b[pairs], self.score[pairs], self.sizes)
 
@@ -184,4 +188,4 @@ def _match(
         index_a, index_b, score = best_matches(scores, method == "mutual", memory_budget)
     n_sought = {"hungarian": min(scores.shape), "argmax": scores.shape[0]}.get(method)
     matching = Matching(index_a.cpu(), index_b.cpu(), score.cpu(), scores.shape, n_sought)
-    return matching if min_score is None else matching._only(matching.score >= min_score)
+    return matching if min_score is None else matching.at_least(min_score)

@@ -1,0 +1,202 @@
+"""The whole procedure for one pair: match, choose, score; and the same again for every draw of a null."""
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from saesim_pl.comparison.feature_set import check_one_space
+from saesim_pl.comparison.halved import DrawScorer
+from saesim_pl.comparison.measure import Measure
+from saesim_pl.comparison.nulls import Null, ShiftedTokensNull, SubsetNull
+from saesim_pl.comparison.nulls.null import Draw
+from saesim_pl.comparison.pairing import Pairing
+from saesim_pl.comparison.question import NullOf, Pair, Question, questions, shape_key
+from saesim_pl.comparison.row import ComparisonRow
+from saesim_pl.comparison.sides import Sides
+from saesim_pl.comparison.statistics import Scored
+from saesim_pl.functional import SimilarityWarning
+from saesim_pl.functional.ground.single_threads import single_threads
+
+_ALONE = 2**22  # pairs of rows up to which a draw has one thread; a larger one has them all
+
+
+@dataclass
+class PairComparison:
+    """Scores one pair by many measures under many pairings, with shared matchings and draws.
+
+    Args:
+        pair: The pair.
+        measures: What is scored.
+        pairings: By name, how rows find partners.
+        null_of: The null of each measure under each pairing.
+        remembered: Scores of nulls that depend on shapes alone, shared between comparisons.
+        after_draw: Called after each draw.
+
+    Raises:
+        ValueError: Cosines are needed, and the two spaces differ.
+    """
+
+    pair: Pair
+    measures: Sequence[Measure]
+    pairings: Mapping[str, Pairing]
+    null_of: NullOf
+    remembered: dict[tuple, Tensor] = field(default_factory=dict)
+    after_draw: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        by_cosine = [str(pairing) for pairing in self.pairings.values() if pairing.by == "cosine"]
+        by_cosine += [measure.name for measure in self.measures if measure.one_space]
+        if by_cosine and not self.pair.one_space:
+            check_one_space(self.pair.a, self.pair.b, by_cosine[0])
+        self.asked = list(questions(self.pair, self.measures, self.pairings, self.null_of))
+        self._data = Sides(
+            self.pair.a, self.pair.b, self.pair.correlations and self.pair.correlations.observed
+        )
+        self._sides: dict[tuple[str, bool], Sides] = {}
+
+    @property
+    def n_draws(self) -> int:
+        """Calls of ``after_draw`` to come."""
+        return sum(self._n_draws(null) for null, _ in self._by_null(self.asked))
+
+    def scored(self) -> list[Scored]:
+        """All rows, with their draws."""
+        with self._threads() as self._pool:
+            observed = [self._observed(asked) for asked in self.asked]
+            known = [a for a, one in zip(self.asked, observed, strict=True) if one.observed is not None]
+            draws: dict[Question, Tensor] = {}
+            for null, asked in self._by_null(known):
+                draws |= self._draws(null, asked)
+        return [
+            Scored(one.row, one.measure, draws.get(asked), one.observed, one.notes)
+            for asked, one in zip(self.asked, observed, strict=True)
+        ]
+
+    def _threads(self) -> AbstractContextManager[ThreadPoolExecutor | None]:
+        """Threads that each compute one draw; none where a single draw keeps all of them busy."""
+        n_a, n_b = self._data.sizes
+        is_small = n_a * n_b <= _ALONE and self.pair.a.directions.device.type == "cpu"
+        return single_threads() if is_small else nullcontext()
+
+    def sides(self, subset: str = "all", swapped: bool = False) -> Sides:
+        """The data's two sides, restricted to a group; each matching between them is made once."""
+        key = subset, swapped
+        if key not in self._sides:
+            self._sides[key] = self._restricted(self._data, *key)
+        return self._sides[key]
+
+    def _restricted(self, sides: Sides, subset: str, swapped: bool) -> Sides:
+        whole = sides.swapped() if swapped else sides
+        if subset == "all":
+            return whole
+        mask = (self.pair.b if swapped else self.pair.a).groups[subset]
+        return whole.of_rows(mask.nonzero().squeeze(1))
+
+    def _observed(self, asked: Question) -> Scored:
+        sides, measure, notes = self.sides(asked.subset, asked.swapped), asked.measure, []
+        matching = asked.matching(sides)
+        row = {
+            "epoch": None,
+            "pair": f"{sides.a.name}~{sides.b.name}",
+            "subset": asked.subset,
+            "pairing": asked.pairing_name,
+            "measure": measure.name,
+            "null": "" if asked.null is None else str(asked.null),
+            "n_pairs": len(matching),
+            "n_unique": matching.n_unique_b,
+        }
+        if len(matching) < measure.min_pairs:
+            said = f"needs {measure.min_pairs} pairs of rows, has {len(matching)}"
+            return Scored(ComparisonRow(value=None, **row), measure, notes=[said])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", SimilarityWarning)
+            value = measure.of_sides(sides, matching, asked.pairing.by == "position")
+        notes += [str(one.message) for one in caught if issubclass(one.category, SimilarityWarning)]
+        if measure.needs_encoder and (sides.a.encoder is None or sides.b.encoder is None):
+            notes.append("a side has no encoder: compared by decoder alone")
+        if measure.sees_pairing and not measure.own_pairs and not matching.is_one_to_one:
+            notes.append(f"{len(matching)} pairs use {matching.n_unique_b} rows of {sides.b.name}")
+        return Scored(ComparisonRow(value=value, **row), measure, None, value, notes)
+
+    def _by_null(self, asked: Iterable[Question]) -> list[tuple[Null, list[Question]]]:
+        groups: dict[tuple, tuple[Null, list[Question]]] = {}
+        for one in asked:
+            if one.null is None:
+                continue
+            # A null that draws for one group or shape alone shares its draws with no other.
+            alone = isinstance(one.null, SubsetNull) or one.null.depends_on_shapes
+            key = (str(one.null), one.null.seed, (one.subset, one.swapped) if alone else None)
+            groups.setdefault(key, (one.null, []))[1].append(one)
+        return list(groups.values())
+
+    def _n_draws(self, null: Null) -> int:
+        if isinstance(null, ShiftedTokensNull) and self.pair.correlations is not None:
+            return self.pair.correlations.n_draws
+        return null.n_draws
+
+    def _draws(self, null: Null, asked: list[Question]) -> dict[Question, Tensor]:
+        if not null.depends_on_shapes:
+            return self._scored_draws(null, asked)
+        keys = {one: shape_key(one, self.sides(one.subset, one.swapped)) for one in asked}
+        missing = [one for one in asked if keys[one] not in self.remembered]
+        for one, draws in (self._scored_draws(null, missing) if missing else {}).items():
+            self.remembered[keys[one]] = draws
+        return {one: self.remembered[keys[one]] for one in asked}
+
+    def _scored_draws(self, null: Null, asked: list[Question]) -> dict[Question, Tensor]:
+        draw = self._drawer(null, asked)
+        scorers = {
+            one: DrawScorer(one.measure, one.pairing, self.sides(one.subset, one.swapped)) for one in asked
+        }
+        for one, scorer in scorers.items():
+            scorer.warm_up(one.matching(self.sides(one.subset, one.swapped)))
+
+        draws_group = isinstance(null, SubsetNull) or null.depends_on_shapes
+
+        def scores(t: int) -> list[float]:
+            drawn, whole = draw(t)
+            restricted: dict[tuple[str, bool], Sides] = {}
+            values = []
+            for one in asked:
+                key = one.subset, one.swapped
+                if key not in restricted:
+                    # Some nulls draw no more than the rows that are compared.
+                    restricted[key] = whole if draws_group else self._restricted(whole, *key)
+                sides = restricted[key]
+                matching = one.matching(sides)
+                enough = len(matching) >= one.measure.min_pairs
+                values.append(scorers[one].score(drawn, sides, matching) if enough else float("nan"))
+            self.after_draw()
+            return values
+
+        table = torch.tensor(self._mapped(scores, self._n_draws(null)), dtype=torch.float64)
+        return {one: table[:, i] for i, one in enumerate(asked)}
+
+    def _drawer(self, null: Null, asked: list[Question]) -> Callable[[int], tuple[Draw, Sides]]:
+        a, b = self.pair.a, self.pair.b
+        if isinstance(null, ShiftedTokensNull):
+            if self.pair.correlations is None:
+                raise ValueError(f"ShiftedTokensNull needs latents of {a.name} and {b.name} over samples")
+            made = self.pair.correlations.draws(a, b)
+        elif null.depends_on_shapes:
+            sides = self.sides(asked[0].subset, asked[0].swapped)
+            made = null.draws(sides.a, sides.b)
+        else:
+            a, b = (b, a) if isinstance(null, SubsetNull) and asked[0].swapped else (a, b)
+            made = null.draws(a, b, asked[0].subset)
+
+        def draw(t: int) -> tuple[Draw, Sides]:
+            drawn = made(t)
+            return drawn, Sides(drawn.a, drawn.b, drawn.correlation)
+
+        return draw
+
+    def _mapped(self, scores: Callable[[int], list[float]], n_draws: int) -> list[list[float]]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SimilarityWarning)
+            return list((self._pool.map if self._pool else map)(scores, range(n_draws)))
