@@ -44,11 +44,11 @@ def invariances() -> tuple[Invariance, ...]:
         row
         for declaration in declarations()
         for options in declaration.shown
-        for row in rows_of(declaration, options)
+        for row in invariances_of(declaration, options)
     )
 
 
-def rows_of(declaration: Declaration, options: Options) -> list[Invariance]:
+def invariances_of(declaration: Declaration, options: Options) -> list[Invariance]:
     """One measure with these options, in one row or, where its two sides differ, in two."""
     both = TRANSFORMATIONS.keys() - SIDE_TRANSFORMATIONS.keys()
     of_a, of_b = (declaration.blind_to(options, side) | both for side in "ab")

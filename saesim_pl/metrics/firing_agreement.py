@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.ground.inputs import check_paired, check_same_width, check_width
 from saesim_pl.functional.quality.firing_agreement import agreement_from_counts
 from saesim_pl.metrics.keeps_precision import KeepsPrecision
 
@@ -31,7 +32,15 @@ class FiringAgreement(KeepsPrecision):
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, latents: Float[Tensor, "n n_pairs"], magnitudes: Float[Tensor, "n n_pairs"]) -> None:
-        """Add a batch of latents and the magnitudes of their features."""
+        """Add a batch of latents and the magnitudes of their features.
+
+        Raises:
+            ValueError: Shapes or devices differ, an entry is not finite, or columns are not ``n_pairs``.
+        """
+        names = ("latents", "magnitudes")
+        check_paired(latents, magnitudes, names)
+        check_same_width(latents, magnitudes, names, finite=False)
+        check_width("latents", latents, len(self.both))
         fired, true = latents > 0, magnitudes > 0
         self.both += (fired & true).sum(0)
         self.latent += fired.sum(0)

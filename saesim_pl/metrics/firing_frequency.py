@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.ground.inputs import check_matrix, check_width
 from saesim_pl.metrics.keeps_precision import KeepsPrecision
 
 
@@ -27,7 +28,13 @@ class FiringFrequency(KeepsPrecision):
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, latents: Float[Tensor, "batch d_sae"]) -> None:
-        """Add a batch of latents."""
+        """Add a batch of latents.
+
+        Raises:
+            ValueError: Not a matrix of finite floating-point numbers, or not of ``d_sae`` columns.
+        """
+        check_matrix("latents", latents)
+        check_width("latents", latents, len(self.fired))
         self.fired += (latents > 0).sum(0)
         self.count += len(latents)
 

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.ground.inputs import check_reconstruction
 from saesim_pl.functional.quality.fraction_variance_unexplained import fvu_from_moments
 from saesim_pl.metrics.keeps_precision import KeepsPrecision
 
@@ -32,7 +33,13 @@ class FractionVarianceUnexplained(KeepsPrecision):
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, x: Float[Tensor, "batch d_in"], x_hat: Float[Tensor, "batch d_in"]) -> None:
-        """Add a batch and its reconstruction."""
+        """Add a batch and its reconstruction.
+
+        Raises:
+            ValueError: Shapes or devices differ, there are not ``d_in`` columns or, on a CPU, an entry is not
+                finite. On an accelerator this is seen by the result alone.
+        """
+        check_reconstruction(x, x_hat, len(self.total))
         x = x.double()
         self.residual += (x - x_hat).square().sum()
         self.total += x.sum(0)

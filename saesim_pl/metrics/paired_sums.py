@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from saesim_pl.functional.subspaces.paired_sums import PairedSums, about, joined, paired_sums
+from saesim_pl.functional.subspaces.paired_sums import PairedSums, about, joined, unchecked_sums
 
 NAMES = tuple(field.name for field in fields(PairedSums))
 _DIMENSIONS = {
@@ -39,8 +39,9 @@ class PairedSumsStore:
 
     def add(self, metric: Metric, a: Tensor, b: Tensor) -> None:
         """Add a block to the states."""
-        block, seen = paired_sums(a, b).to(metric.device), sums_of(metric.metric_state)
-        if not seen.n:
+        block, seen = unchecked_sums(a, b).to(metric.device), sums_of(metric.metric_state)
+        # Widths tell without waiting for an accelerator whether there were rows.
+        if not seen.ab.numel():
             return _set(metric, block)
         _check_widths(seen, block)
         return _set(metric, joined(seen, block))

@@ -6,6 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.ground.inputs import (
+    check_matrix,
+    check_paired,
+    check_reconstruction,
+    check_width,
+)
 from saesim_pl.functional.quality.fraction_variance_unexplained import fvu_from_moments
 from saesim_pl.functional.quality.reconstruction_cosine import row_cosines
 from saesim_pl.functional.quality.relative_reconstruction_bias import bias_from_sums
@@ -62,7 +68,16 @@ class SAEQuality(KeepsPrecision):
         x_hat: Float[Tensor, "batch d_in"],
         latents: Float[Tensor, "batch d_sae"],
     ) -> None:
-        """Add a batch, its reconstruction and its latents."""
+        """Add a batch, its reconstruction and its latents.
+
+        Raises:
+            ValueError: Shapes or devices differ, there are not ``d_in`` and ``d_sae`` columns or, on a CPU,
+                an entry is not finite. On an accelerator this is seen by the result alone.
+        """
+        check_reconstruction(x, x_hat, len(self.total))
+        check_paired(x, latents, ("x", "latents"), finite=False)
+        check_matrix("latents", latents, finite=latents.device.type == "cpu")
+        check_width("latents", latents, len(self.fired))
         x, x_hat = x.double(), x_hat.double()
         self.total += x.sum(0)
         self.residual += (x - x_hat).square().sum()

@@ -28,8 +28,13 @@ class SimilarityMetric(MeasureMetric):
             self.add_state(name, default, dist_reduce_fx=self.store.reduction)
 
     def update(self, a: Tensor, b: Tensor) -> None:
-        """Add a block of rows of ``a``, each paired with the same row of ``b``."""
-        check_paired(a, b)
+        """Add a block of rows of ``a``, each paired with the same row of ``b``.
+
+        Raises:
+            ValueError: Rows that cannot be paired, or other widths than before. On an accelerator, NaN and
+                infinities are refused by ``compute``, since looking for them makes each update wait.
+        """
+        check_paired(a, b, finite=a.device.type == "cpu")
         self.store.add(self, self.features(a), self.features(b))
 
     def features(self, rows: Tensor) -> Tensor:

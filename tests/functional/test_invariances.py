@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 from saesim_pl import functional
 from saesim_pl.functional.ground.declaration import Blind, Declaration, declarations
 from saesim_pl.functional.ground.transformations import TRANSFORMATIONS
-from saesim_pl.functional.invariances import Invariance, invariance_table, invariances, rows_of
+from saesim_pl.functional.invariances import Invariance, invariance_table, invariances, invariances_of
 
 ROWS, WIDTH = 32, 4
 # Public functions that do not compare two matrices by one number.
@@ -140,7 +140,7 @@ def _choices(declaration: Declaration) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("declaration", declarations(), ids=lambda declaration: declaration.name)
 def test_the_rules_hold_for_every_choice_of_options(declaration: Declaration) -> None:
     for options in _choices(declaration):
-        for row in rows_of(declaration, options):
+        for row in invariances_of(declaration, options):
             for transformation in TRANSFORMATIONS:
                 values = [pair for seed in (1, 2, 3) for pair in _values(row, transformation, seed)]
                 if transformation in row.transformations:

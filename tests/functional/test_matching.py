@@ -15,7 +15,7 @@ from saesim_pl.functional import (
 )
 from saesim_pl.functional.pairing.matching import MatchingMethod
 from saesim_pl.functional.pairing.one_to_one import hungarian_pairs
-from saesim_pl.functional.pairing.scores import CosineScores
+from saesim_pl.functional.pairing.scores import CosineScores, Scores
 
 METHODS: tuple[MatchingMethod, ...] = ("argmax", "mutual", "hungarian")
 
@@ -200,3 +200,24 @@ def test_a_dead_row_is_no_partner_even_where_live_ones_are_opposite(method: Matc
     matching = match_by_cosine(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 0.0], [-1.0, 0.0]]), method)
     assert matching.index_b.tolist() == [1]
     assert matching.score.tolist() == [-1.0]
+
+
+class TableScores(Scores):
+    """Scores as a user would write them, by the documented contract alone."""
+
+    def __init__(self, table: Tensor) -> None:
+        super().__init__(table.any(dim=1), table.any(dim=0), table.dtype)
+        self.table = table
+
+    def rows(self, block: slice | Tensor) -> Tensor:
+        return self.table[block].clone()
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_scores_are_asked_for_slices_and_for_indices(exact: bool) -> None:
+    table = gaussian(0, 60, 50)
+    table[11] = 0
+    index_a, index_b, score = hungarian_pairs(TableScores(table), exact=exact)
+    assert torch.equal(table[index_a, index_b], score)
+    assert 11 not in index_a
+    assert len(score) >= 49

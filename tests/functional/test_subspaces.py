@@ -160,4 +160,4 @@ def test_scores_that_say_little_warn() -> None:
             measure(wide, wide)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        f.mean_cca(_normal(31, 30), _normal(31, 30, seed=1))
+        f.mean_cca(_normal(32, 30), _normal(32, 30, seed=1))

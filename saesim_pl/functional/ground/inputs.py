@@ -5,12 +5,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def check_matrix(name: str, matrix: Tensor) -> None:
-    """Refuse what no similarity is defined for.
+def check_matrix(name: str, matrix: Tensor, finite: bool = True) -> None:
+    """Refuse a tensor that no similarity is defined for.
 
     Args:
         name: Name of the argument, for the message.
         matrix: Rows to be compared.
+        finite: Whether to look at the entries, which waits for an accelerator.
 
     Raises:
         ValueError: Not a two-dimensional floating-point tensor with rows, columns and finite entries.
@@ -22,7 +23,7 @@ def check_matrix(name: str, matrix: Tensor) -> None:
     if 0 in matrix.shape:
         raise ValueError(f"{name} is empty: shape {tuple(matrix.shape)}")
     # One pass without temporaries; a sum may also overflow, so only the slow test condemns.
-    if not matrix.sum().isfinite() and not matrix.isfinite().all():
+    if finite and not matrix.sum().isfinite() and not matrix.isfinite().all():
         raise ValueError(f"{name} holds {int((~matrix.isfinite()).sum())} entries that are NaN or infinite")
 
 
@@ -42,25 +43,39 @@ def check_cosine(name: str, value: float) -> None:
         raise ValueError(f"{name} is a cosine in [-1, 1], got {value}")
 
 
-def check_same_width(a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "b")) -> None:
+def check_same_width(a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "b"), finite: bool = True) -> None:
     """Refuse two matrices whose rows do not live in one space; see :func:`check_matrix`."""
-    _check_both(a, b, names)
+    _check_both(a, b, names, finite)
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"widths differ: {names[0]} has {a.shape[1]} columns, {names[1]} has {b.shape[1]}")
 
 
-def check_paired(a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "b")) -> None:
+def check_paired(a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "b"), finite: bool = True) -> None:
     """Refuse two matrices whose rows cannot be paired one by one; see :func:`check_matrix`."""
-    _check_both(a, b, names)
+    _check_both(a, b, names, finite)
     if a.shape[0] != b.shape[0]:
         raise ValueError(
             f"rows must be paired: {names[0]} has {a.shape[0]} rows, {names[1]} has {b.shape[0]}"
         )
 
 
-def _check_both(a: Tensor, b: Tensor, names: tuple[str, str]) -> None:
-    check_matrix(names[0], a)
-    check_matrix(names[1], b)
+def check_width(name: str, matrix: Tensor, width: int) -> None:
+    """Refuse a matrix of another width than earlier ones, with ``ValueError``."""
+    if matrix.shape[1] != width:
+        raise ValueError(f"{name} must have {width} columns, got {matrix.shape[1]}")
+
+
+def check_reconstruction(x: Tensor, x_hat: Tensor, d_in: int) -> None:
+    """Refuse a batch and its reconstruction that do not fit; entries are looked at on a CPU only."""
+    names = ("x", "x_hat")
+    check_paired(x, x_hat, names, finite=x.device.type == "cpu")
+    check_same_width(x, x_hat, names, finite=False)
+    check_width("x", x, d_in)
+
+
+def _check_both(a: Tensor, b: Tensor, names: tuple[str, str], finite: bool) -> None:
+    check_matrix(names[0], a, finite)
+    check_matrix(names[1], b, finite)
     if a.device != b.device:
         raise ValueError(f"devices differ: {names[0]} is on {a.device}, {names[1]} on {b.device}")
 

@@ -15,9 +15,12 @@ def warn_few_pairs(n_rows: int) -> None:
         warnings.warn(f"a score on {n_rows} pairs of rows is mostly noise", SimilarityWarning, stacklevel=3)
 
 
-def warn_saturated(measure: str, n_rows: int, width: int) -> None:
-    """Warn that ``width`` columns can fit ``n_rows`` rows perfectly, so that unrelated data scores high."""
-    if n_rows <= width:
+def warn_saturated(measure: str, n_rows: int, width: int, centered: bool = True) -> None:
+    """Warn that ``width`` columns can fit ``n_rows`` rows perfectly, so that unrelated data scores high.
+
+    Centring takes one dimension from the rows: ``width + 1`` of them are fitted as well.
+    """
+    if n_rows - centered <= width:
         warnings.warn(
             f"{measure} saturates: {n_rows} rows in {width} columns, unrelated data would score high too",
             SimilarityWarning,

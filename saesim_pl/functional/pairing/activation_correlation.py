@@ -8,7 +8,7 @@ from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import row_blocks
 from saesim_pl.functional.ground.inputs import check_paired, same_precision
-from saesim_pl.functional.pairing.scores import CosineScores, Scores
+from saesim_pl.functional.pairing.scores import CosineScores, Rows, Scores
 
 # Below this share of non-zero products, adding them one by one beats a dense product (measured).
 _SPARSE_SHARE = 2e-4
@@ -52,7 +52,7 @@ class SumCorrelation(Scores):
         self._scale_b = _inverse_spread(n, sums.sum_b, sums.square_b)
         super().__init__(self._scale_a > 0, self._scale_b > 0, torch.float64)
 
-    def rows(self, block: slice) -> Tensor:
+    def rows(self, block: Rows) -> Tensor:
         """See :class:`Scores`."""
         centred = torch.addr(self._cross[block], self._mean_a[block], self._mean_b, alpha=-float(self.n))
         return centred.mul_(self._scale_a[block, None]).mul_(self._scale_b).clamp_(-1, 1)

@@ -3,10 +3,13 @@
 from abc import ABC, abstractmethod
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from saesim_pl.functional.ground.inputs import same_precision, unit_rows
+
+Rows = slice | Int64[Tensor, " block"]
+"""Some rows: a slice, or their indices."""
 
 
 class Scores(ABC):
@@ -34,8 +37,12 @@ class Scores(ABC):
         return 2 * len(self.live_b) * self.dtype.itemsize
 
     @abstractmethod
-    def rows(self, block: slice) -> Float[Tensor, "block n_b"]:
-        """Scores of these rows with all columns, in fresh memory that the caller may change."""
+    def rows(self, block: Rows) -> Float[Tensor, "block n_b"]:
+        """Scores of these rows with all columns, in fresh memory that the caller may change.
+
+        Args:
+            block: A slice, or the indices of rows in any order, on the device of ``live_a``.
+        """
 
     def whole(self) -> Float[Tensor, "n_a n_b"]:
         """All scores at once."""
@@ -49,7 +56,7 @@ class CosineScores(Scores):
         self._a, self._b = (unit_rows(x) for x in same_precision(a, b))
         super().__init__(self._a.any(dim=1), self._b.any(dim=1), self._a.dtype)
 
-    def rows(self, block: slice) -> Tensor:
+    def rows(self, block: Rows) -> Tensor:
         """See :class:`Scores`."""
         return self._a[block] @ self._b.T
 
@@ -61,7 +68,7 @@ class MatrixScores(Scores):
         (self._matrix,) = same_precision(matrix)
         super().__init__(matrix.any(dim=1), matrix.any(dim=0), self._matrix.dtype)
 
-    def rows(self, block: slice) -> Tensor:
+    def rows(self, block: Rows) -> Tensor:
         """See :class:`Scores`."""
         return self._matrix[block].clone()
 
@@ -73,6 +80,6 @@ class AbsoluteScores(Scores):
         self._scores = scores
         super().__init__(scores.live_a, scores.live_b, scores.dtype)
 
-    def rows(self, block: slice) -> Tensor:
+    def rows(self, block: Rows) -> Tensor:
         """See :class:`Scores`."""
         return self._scores.rows(block).abs_()

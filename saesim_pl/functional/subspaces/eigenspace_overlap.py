@@ -35,7 +35,7 @@ def eigenspace_overlap(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -> 
 def eigenspace_overlap_from_sums(sums: PairedSums) -> Float[Tensor, ""]:
     """See :func:`eigenspace_overlap`."""
     sums = checked(sums)
-    warn_saturated("eigenspace overlap", int(sums.n), max(sums.ab.shape))
+    warn_saturated("eigenspace overlap", int(sums.n), max(sums.ab.shape), centered=False)
     sums = uncentered(sums)
     overlap = (whitening(sums.aa).T @ sums.ab @ whitening(sums.bb)).square().sum()
     return overlap / max(sums.ab.shape)

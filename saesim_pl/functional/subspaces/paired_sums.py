@@ -69,7 +69,12 @@ def paired_sums(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -> PairedS
         ValueError: See :func:`~saesim_pl.functional.check_paired`.
     """
     check_paired(a, b)
-    n = torch.tensor(float(len(a)), dtype=torch.float64, device=a.device)
+    return unchecked_sums(a, b)
+
+
+def unchecked_sums(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -> PairedSums:
+    """:func:`paired_sums` of rows that were checked before; it never waits for an accelerator."""
+    n = a.new_full((), len(a), dtype=torch.float64)
     sum_a, sum_b = a.sum(0, dtype=torch.float64), b.sum(0, dtype=torch.float64)
     blocks = zip(a.split(BLOCK_ROWS), b.split(BLOCK_ROWS), strict=True)
     products = (_block_products(x.double() - sum_a / n, y.double() - sum_b / n) for x, y in blocks)
@@ -163,10 +168,13 @@ def checked(sums: PairedSums) -> PairedSums:
     """:func:`settled` sums, refused without rows and warned about when they are few.
 
     Raises:
-        ValueError: There are no rows.
+        ValueError: There are no rows, or one of them held NaN or an infinity.
     """
     n_rows = int(sums.n)
     if n_rows == 0:
         raise ValueError("no rows to compare: n is 0")
+    for name, total in (("a", sums.sum_a), ("b", sums.sum_b)):
+        if not total.isfinite().all():
+            raise ValueError(f"rows of {name} held entries that are NaN or infinite")
     warn_few_pairs(n_rows)
     return settled(sums)
