@@ -12,7 +12,7 @@ from scipy.stats import false_discovery_control, kstest
 from torch import Tensor
 
 from saesim_pl import functional as f
-from saesim_pl.functional import Comparison, gaussian_null, permutation_null
+from saesim_pl.functional import Comparison, gaussian_null, permutation_null, subset_null
 from saesim_pl.functional.ground.declaration import declaration_of
 from saesim_pl.functional.invariances import Invariance, invariances
 from saesim_pl.functional.nulls.comparison import compared
@@ -167,6 +167,48 @@ def test_a_saturated_measure_is_not_significant() -> None:
     a, b = _normal(30, 30), _normal(30, 30, seed=1)
     for dtype in (torch.float64, torch.float32):
         assert permutation_null(f.mean_cca, a.to(dtype), b.to(dtype), 19).p_value > 0.9
+
+
+def test_small_scores_in_float32_are_told_apart() -> None:
+    """CKA of 300,000 rows lies near d / n, below the rounding of numbers near 1 in float32."""
+    a, b = _normal(300_000, 4), _normal(300_000, 4, seed=2)
+    exact = permutation_null(f.linear_cka, a, b, 9)
+    rough = permutation_null(f.linear_cka, a.float(), b.float(), 9)
+    assert exact.p_value == rough.p_value < 1
+    assert rough.z == pytest.approx(exact.z, rel=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("measure", "options"),
+    [(f.procrustes_distance, {"form": "distance"}), (f.rsm_norm_difference, {})],
+    ids=["procrustes", "rsm"],
+)
+def test_the_unit_of_the_data_changes_no_p_value(
+    measure: Measure, options: dict[str, Any], dtype: torch.dtype
+) -> None:
+    a, b = (side.to(dtype) for side in _related(d=3))
+    far = b[_normal(40).argsort()]
+    for other in (b, far):
+        expected = permutation_null(measure, a, other, 49, **options).p_value
+        for unit in (1e-12, 1e-8, 1e6):
+            found = permutation_null(measure, unit * a, unit * other, 49, **options)
+            assert found.p_value == expected, unit
+    chosen = torch.arange(12)
+    expected = subset_null(measure, a, b, chosen, 49, **options).p_value
+    assert subset_null(measure, 1e-12 * a, 1e-12 * b, chosen, 49, **options).p_value == expected
+
+
+def test_exact_ties_in_float32_stay_ties() -> None:
+    """One-hot rows of two classes: many pairings have one value, which rounding must not order."""
+    a = torch.eye(2).repeat(15, 1)
+    b = a[torch.randperm(30, generator=torch.Generator().manual_seed(2))]
+    exact = permutation_null(f.linear_cka, a.double(), b.double(), 199)
+    assert permutation_null(f.linear_cka, a, b, 199).p_value == exact.p_value
+    table = [int((a[:, 0] * b[order, 0]).sum()) for order in random_orders(30, 199, 0)]
+    observed = int((a[:, 0] * b[:, 0]).sum())
+    as_good = sum(abs(count - 7.5) >= abs(observed - 7.5) for count in table)
+    assert exact.p_value == (as_good + 1) / 200
 
 
 def test_threads_are_as_before_and_make_no_difference() -> None:

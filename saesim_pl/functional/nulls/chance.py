@@ -19,6 +19,11 @@ def expected_jaccard(n: int, k: int) -> float:
 
     Raises:
         ValueError: ``k`` does not lie in [1, n - 1].
+
+    Example:
+        >>> from saesim_pl.functional import expected_jaccard
+        >>> round(expected_jaccard(n=512, k=10), 4)
+        0.0104
     """
     shared = torch.arange(k + 1, dtype=torch.float64)
     return float(shared_probabilities(n, k) @ (shared / (2 * k - shared)))
@@ -29,6 +34,11 @@ def expected_rank_similarity(n: int, k: int) -> float:
 
     Raises:
         ValueError: ``k`` does not lie in [1, n - 1].
+
+    Example:
+        >>> from saesim_pl.functional import expected_rank_similarity
+        >>> round(expected_rank_similarity(n=512, k=10), 4)
+        0.0157
     """
     return float(shared_probabilities(n, k) @ _rank_similarity_of_shared(k))
 
@@ -38,6 +48,11 @@ def expected_joint_rank_jaccard(n: int, k: int) -> float:
 
     Raises:
         ValueError: ``k`` does not lie in [1, n - 1].
+
+    Example:
+        >>> from saesim_pl.functional import expected_joint_rank_jaccard
+        >>> round(expected_joint_rank_jaccard(n=512, k=10), 4)
+        0.0009
     """
     shared = torch.arange(k + 1, dtype=torch.float64)
     jaccard = shared / (2 * k - shared)
@@ -73,6 +88,11 @@ def expected_max_cosine(n_reference: int, d_in: int, absolute: bool = False) -> 
 
     Raises:
         ValueError: Fewer than one direction, or than two columns.
+
+    Example:
+        >>> from saesim_pl.functional import expected_max_cosine
+        >>> round(expected_max_cosine(n_reference=512, d_in=256), 3)
+        0.189
     """
     if n_reference < 1 or d_in < 2:
         raise ValueError(f"needs n_reference >= 1 and d_in >= 2, got {n_reference} and {d_in}")

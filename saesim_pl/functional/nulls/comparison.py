@@ -32,22 +32,27 @@ class Comparison:
 
 
 def compared(
-    value: float, null: Float[Tensor, " m"], higher_is_better: bool, dtype: torch.dtype
+    value: float,
+    null: Float[Tensor, " m"],
+    higher_is_better: bool,
+    dtype: torch.dtype,
+    bounded: bool = True,
 ) -> Comparison:
     """A value among those of a null, after Phipson and Smyth (2010).
 
     A score of the null that would equal the value in exact arithmetic must count as reaching it, or
-    rounding alone could make a constant measure significant. So the bound is loosened by what rounding
-    in ``dtype`` may do, which can only raise the p-value.
+    rounding alone could make a constant measure significant. So the bound is loosened by
+    :func:`rounding`, which can only raise the p-value.
 
     Args:
         value: The score.
         null: Scores of the null, in float64.
         higher_is_better: Whether a better score is a higher one.
         dtype: What the scores were computed in.
+        bounded: Whether the scores have a range, of about 1.
     """
     mean, std = float(null.mean()), float(null.std())
-    tolerance = 64 * torch.finfo(dtype).eps * max(1.0, abs(value))
+    tolerance = rounding(value, null, dtype, bounded)
     as_good = null >= value - tolerance if higher_is_better else null <= value + tolerance
     difference = value - mean
     if std > tolerance:
@@ -56,3 +61,13 @@ def compared(
         z = 0.0 if abs(difference) <= tolerance else math.copysign(math.inf, difference)
     p_value = (int(as_good.sum()) + 1) / (len(null) + 1)
     return Comparison(value, mean, std, z, p_value, len(null))
+
+
+def rounding(value: float, null: Float[Tensor, " m"], dtype: torch.dtype, bounded: bool) -> float:
+    """How far two scores may lie apart that are equal in exact arithmetic.
+
+    A score of range 1 is a difference or ratio of numbers near 1, so its error does not shrink with it. A
+    distance without bounds has the scale of the data, and so has its error.
+    """
+    largest = max(abs(value), float(null.abs().max()))
+    return 64 * torch.finfo(dtype).eps * (max(1.0, largest) if bounded else largest)

@@ -1,6 +1,7 @@
 """What a measure gives when one side is Gaussian noise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import torch
@@ -11,8 +12,8 @@ from saesim_pl.functional.dictionaries.singular_value_distance import singular_v
 from saesim_pl.functional.ground.declaration import declaration_of
 from saesim_pl.functional.ground.inputs import check_matrix, check_option, same_precision, unit_rows
 from saesim_pl.functional.ground.single_threads import single_threads
-from saesim_pl.functional.nulls.comparison import Comparison, compared
-from saesim_pl.functional.nulls.null_scores import null_generator, null_scores
+from saesim_pl.functional.nulls.comparison import Comparison
+from saesim_pl.functional.nulls.null_scores import compared_with_draws, null_generator
 from saesim_pl.functional.nulls.permutation_null import check_draws
 
 Match = Literal["shape", "row_norms", "spectrum"]
@@ -48,8 +49,16 @@ def gaussian_null(
     Raises:
         ValueError: An unknown ``match``, fewer than 2 draws, an undeclared measure, inputs that the measure
             refuses, or the distance of spectra against noise of the same spectrum.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import gaussian_null, mean_max_cosine_similarity
+        >>> a = torch.arange(90.0).reshape(30, 3).sin()
+        >>> found = gaussian_null(mean_max_cosine_similarity, a, a, n_draws=99)
+        >>> round(found.value, 3), found.p_value
+        (1.0, 0.01)
     """
-    better_high = declaration_of(measure).higher_is_better(options)
+    declaration_of(measure)
     check_option("match", match, get_args(Match))
     check_draws("n_draws", n_draws)
     check_matrix("a", a)
@@ -57,12 +66,21 @@ def gaussian_null(
     if measure is singular_value_distance and match == "spectrum":
         raise ValueError("noise of b's spectrum is at b's distance from a: match its shape or row_norms")
     with single_threads() as pool:
+        # Warns and refuses once, for all draws.
         value = float(measure(a, b, **options))
         a, b = same_precision(a.detach(), b.detach())
-        draw, generator = gaussian_drawer(b, match), null_generator(seed)
-        noise = (draw(generator) for _ in range(n_draws))
-        null = null_scores(pool, lambda drawn: measure(a, drawn, **options), noise)
-    return compared(value, null, better_high, a.dtype)
+        draw = gaussian_drawer(b, match)
+
+        def noise() -> Iterator[Tensor]:
+            generator = null_generator(seed)
+            return (draw(generator) for _ in range(n_draws))
+
+        def score_in(dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+            kept = a.to(dtype)
+            return lambda drawn: measure(kept, drawn.to(dtype), **options)
+
+        found = compared_with_draws(pool, score_in, b, noise, measure, options, a.dtype)
+    return replace(found, value=value)
 
 
 def gaussian_drawer(b: Float[Tensor, "n d"], match: Match) -> Callable[[Generator], Float[Tensor, "n d"]]:

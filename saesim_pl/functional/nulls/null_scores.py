@@ -1,15 +1,18 @@
-"""Scores of many draws, shared out to threads."""
+"""Scores of many draws, shared out to threads, and the comparison of a score with them."""
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import compress, islice
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.ground.declaration import declaration_of
 from saesim_pl.functional.ground.similarity_warning import SimilarityWarning
+from saesim_pl.functional.nulls.comparison import Comparison, compared, rounding
 
 _NULLS = 0x6E756C6C73
 _AT_ONCE = 16
@@ -33,9 +36,42 @@ def null_scores(
         score: Score of one draw.
         draws: Drawn one after the other, a few ahead.
     """
-    draws, values = iter(draws), []
+    draws, values = iter(draws), list[Tensor]()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", SimilarityWarning)
         while some := list(islice(draws, _AT_ONCE)):
             values += pool.map(score, some)
     return torch.stack(values).double().cpu()
+
+
+def compared_with_draws(
+    pool: ThreadPoolExecutor,
+    score_in: Callable[[torch.dtype], Callable[[Tensor], Float[Tensor, ""]]],
+    observed: Tensor,
+    draws: Callable[[], Iterable[Tensor]],
+    measure: Callable[..., Tensor],
+    options: Mapping[str, Any],
+    dtype: torch.dtype,
+) -> Comparison:
+    """The observed score among those of the draws; where rounding blurs which is better, in float64.
+
+    Args:
+        pool: Threads, of :func:`~saesim_pl.functional.ground.single_threads.single_threads`.
+        score_in: For a dtype, the score of one draw computed in it.
+        observed: The draw that was observed.
+        draws: Makes the same draws each time.
+        measure: Whose scores they are.
+        options: Of the measure.
+        dtype: Of the inputs.
+    """
+    declaration = declaration_of(measure)
+    better, bounded = declaration.higher_is_better(options), None not in declaration.bounds(options)
+    score = score_in(dtype)
+    null = null_scores(pool, score, draws())
+    value = float(null_scores(pool, score, [observed]))
+    blurred = (null - value).abs() <= rounding(value, null, dtype, bounded)
+    if blurred.any() and dtype != torch.float64:
+        exact = score_in(torch.float64)
+        null[blurred] = null_scores(pool, exact, compress(draws(), blurred.tolist()))
+        value, dtype = float(null_scores(pool, exact, [observed])), torch.float64
+    return compared(value, null, better, dtype, bounded)

@@ -1,8 +1,8 @@
 """What a measure gives when rows are paired at random."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,8 +12,8 @@ from torch import Tensor
 from saesim_pl.functional.ground.declaration import declaration_of
 from saesim_pl.functional.ground.inputs import check_paired, same_precision
 from saesim_pl.functional.ground.single_threads import single_threads
-from saesim_pl.functional.nulls.comparison import Comparison, compared
-from saesim_pl.functional.nulls.null_scores import null_generator, null_scores
+from saesim_pl.functional.nulls.comparison import Comparison
+from saesim_pl.functional.nulls.null_scores import compared_with_draws, null_generator
 
 
 def permutation_null(
@@ -45,19 +45,33 @@ def permutation_null(
     Raises:
         ValueError: Rows that cannot be paired, fewer than 2 permutations, or a measure that is undeclared
             or that no pairing changes.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import linear_cka, permutation_null
+        >>> a = torch.arange(90.0).reshape(30, 3).sin()
+        >>> b = a + torch.arange(60.0, 150.0).reshape(30, 3).cos()
+        >>> found = permutation_null(linear_cka, a, b, n_permutations=99)
+        >>> round(found.value, 3), found.p_value
+        (0.998, 0.01)
     """
-    better_high = declaration_of(measure).higher_is_better(options)
     check_depends_on_pairing(measure)
     check_draws("n_permutations", n_permutations)
     check_paired(a, b)
-    orders = chain([torch.arange(len(a))], random_orders(len(a), n_permutations, seed))
     with single_threads() as pool:
         # Warns and refuses once, for all permutations.
         value = float(measure(a, b, **options))
         a, b = same_precision(a.detach(), b.detach())
-        values = _repaired_values(pool, measure, a, b, orders, options)
-    found = compared(float(values[0]), values[1:], better_high, a.dtype)
-    return Comparison(value, found.null_mean, found.null_std, found.z, found.p_value, n_permutations)
+        found = compared_with_draws(
+            pool,
+            lambda dtype: _repaired(pool, measure, a.to(dtype), b.to(dtype), options),
+            torch.arange(len(a)),
+            lambda: random_orders(len(a), n_permutations, seed),
+            measure,
+            options,
+            a.dtype,
+        )
+    return replace(found, value=value)
 
 
 def check_depends_on_pairing(measure: Callable[..., Tensor]) -> None:
@@ -81,17 +95,12 @@ def random_orders(n: int, n_orders: int, seed: int) -> Iterator[Int64[Tensor, " 
     return (torch.randperm(n, generator=generator) for _ in range(n_orders))
 
 
-def _repaired_values(
-    pool: ThreadPoolExecutor,
-    measure: Callable[..., Tensor],
-    a: Tensor,
-    b: Tensor,
-    orders: Iterable[Tensor],
-    options: dict[str, Any],
-) -> Float[Tensor, " m"]:
-    """``measure(a, b[order])`` for every order, in float64 on the CPU."""
+def _repaired(
+    pool: ThreadPoolExecutor, measure: Callable[..., Tensor], a: Tensor, b: Tensor, options: dict[str, Any]
+) -> Callable[[Tensor], Float[Tensor, ""]]:
+    """``measure(a, b[order])`` as a function of the order."""
     halves = declaration_of(measure).halves(options, len(a))
     if halves is None:
-        return null_scores(pool, lambda order: measure(a, b[order.to(b.device)], **options), orders)
-    prepared = list(pool.map(halves.prepare, (a, b)))
-    return null_scores(pool, lambda order: halves.repaired(*prepared, order.to(b.device)), orders)
+        return lambda order: measure(a, b[order.to(b.device)], **options)
+    prepared_a, prepared_b = pool.map(halves.prepare, (a, b))
+    return lambda order: halves.repaired(prepared_a, prepared_b, order.to(b.device))

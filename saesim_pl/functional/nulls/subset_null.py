@@ -1,6 +1,7 @@
 """What a measure gives for random pairs of rows, beside chosen ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,8 +11,8 @@ from torch import Tensor
 from saesim_pl.functional.ground.declaration import declaration_of
 from saesim_pl.functional.ground.inputs import check_paired, same_precision
 from saesim_pl.functional.ground.single_threads import single_threads
-from saesim_pl.functional.nulls.comparison import Comparison, compared
-from saesim_pl.functional.nulls.null_scores import null_scores
+from saesim_pl.functional.nulls.comparison import Comparison
+from saesim_pl.functional.nulls.null_scores import compared_with_draws
 from saesim_pl.functional.nulls.permutation_null import check_draws, random_orders
 
 
@@ -44,18 +45,36 @@ def subset_null(
     Raises:
         ValueError: Rows that cannot be paired, indices that are no proper subset, fewer than 2 draws, an
             undeclared measure, or a subset that the measure refuses.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import linear_cka, subset_null
+        >>> a = torch.arange(90.0).reshape(30, 3).sin()
+        >>> b = a.clone()
+        >>> b[12:] = a[12:].flip(0)
+        >>> found = subset_null(linear_cka, a, b, torch.arange(12), n_draws=99)
+        >>> round(found.value, 3), found.p_value
+        (1.0, 0.01)
     """
-    better_high = declaration_of(measure).higher_is_better(options)
+    declaration_of(measure)
     check_draws("n_draws", n_draws)
     check_paired(a, b)
     _check_chosen(chosen, len(a))
     a, b = same_precision(a.detach(), b.detach())
     chosen = chosen.to(a.device)
-    subsets = (order[: len(chosen)].to(a.device) for order in random_orders(len(a), n_draws, seed))
+
+    def subsets() -> Iterator[Tensor]:
+        return (order[: len(chosen)].to(a.device) for order in random_orders(len(a), n_draws, seed))
+
+    def score_in(dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+        x, y = a.to(dtype), b.to(dtype)
+        return lambda rows: measure(x[rows], y[rows], **options)
+
     with single_threads() as pool:
+        # Warns and refuses once, for all subsets.
         value = float(measure(a[chosen], b[chosen], **options))
-        null = null_scores(pool, lambda drawn: measure(a[drawn], b[drawn], **options), subsets)
-    return compared(value, null, better_high, a.dtype)
+        found = compared_with_draws(pool, score_in, chosen, subsets, measure, options, a.dtype)
+    return replace(found, value=value)
 
 
 def _check_chosen(chosen: Tensor, n: int) -> None:
