@@ -25,6 +25,16 @@ class ActivationCorrelation(KeepsPrecision):
 
     Args:
         kwargs: Passed on to :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import ActivationCorrelation
+        >>> latents = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
+        >>> metric = ActivationCorrelation()
+        >>> metric.update(latents, latents)
+        >>> metric.compute().whole().round(decimals=2)
+        tensor([[ 1.0000, -0.7400],
+                [-0.7400,  1.0000]], dtype=torch.float64)
     """
 
     plot_lower_bound = -1.0

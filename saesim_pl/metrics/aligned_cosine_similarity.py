@@ -13,6 +13,16 @@ class AlignedCosineSimilarity(RowsMetric):
     Args:
         alignment: How one side is moved onto the other.
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import AlignedCosineSimilarity
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = AlignedCosineSimilarity()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.706
     """
 
     function = staticmethod(aligned_cosine_similarity)

@@ -17,6 +17,16 @@ class CorrelationMatch(SumsMetric):
     Args:
         assignment: How columns find partners.
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import CorrelationMatch
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = CorrelationMatch()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.719
     """
 
     function = staticmethod(correlation_match)

@@ -9,6 +9,16 @@ class DistanceCorrelation(RowsMetric):
 
     Args:
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import DistanceCorrelation
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = DistanceCorrelation()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.777
     """
 
     function = staticmethod(distance_correlation)

@@ -9,6 +9,16 @@ class EigenspaceOverlap(SumsMetric):
 
     Args:
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import EigenspaceOverlap
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = EigenspaceOverlap()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.537
     """
 
     function = staticmethod(eigenspace_overlap)

@@ -17,6 +17,16 @@ class FiringAgreement(KeepsPrecision):
     Args:
         n_pairs: Pairs of a latent and a feature.
         kwargs: Passed on to :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import FiringAgreement
+        >>> latents = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
+        >>> magnitudes = torch.tensor([[1.0, 0.0], [0.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+        >>> metric = FiringAgreement(n_pairs=2)
+        >>> metric.update(latents, magnitudes)
+        >>> round(metric.compute()['recall'].item(), 3)
+        1.0
     """
 
     higher_is_better = True

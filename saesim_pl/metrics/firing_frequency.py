@@ -16,6 +16,15 @@ class FiringFrequency(KeepsPrecision):
     Args:
         d_sae: Number of latents.
         kwargs: Passed on to :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import FiringFrequency
+        >>> latents = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
+        >>> metric = FiringFrequency(d_sae=2)
+        >>> metric.update(latents)
+        >>> metric.compute()
+        tensor([0.5000, 0.5000], dtype=torch.float64)
     """
 
     higher_is_better = None

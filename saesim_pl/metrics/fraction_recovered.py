@@ -13,6 +13,16 @@ class FractionRecovered(MatchedMetric):
     Args:
         threshold: Cosine above which a feature counts as found.
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import FractionRecovered
+        >>> a = torch.eye(3)
+        >>> b = torch.tensor([[2.0, 0.0, 0.0], [0.0, 3.0, 4.0]])
+        >>> metric = FractionRecovered()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.333
     """
 
     function = staticmethod(fraction_recovered)

@@ -15,6 +15,16 @@ class FractionShared(MatchedMetric):
         threshold: Cosine from which two directions count as one.
         method: How rows choose each other: ``argmax``, ``mutual`` or ``hungarian``.
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import FractionShared
+        >>> a = torch.eye(3).repeat(1, 2)
+        >>> b = torch.cat([torch.eye(3), torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 3, 4]])], dim=1)
+        >>> metric = FractionShared()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        1.0
     """
 
     function = staticmethod(fraction_shared)

@@ -17,6 +17,15 @@ class FractionVarianceUnexplained(KeepsPrecision):
     Args:
         d_in: Width of the activations.
         kwargs: Passed on to :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import FractionVarianceUnexplained
+        >>> x = torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 1.0]])
+        >>> metric = FractionVarianceUnexplained(d_in=2)
+        >>> metric.update(x, 0.9 * x)
+        >>> round(metric.compute().item(), 3)
+        0.023
     """
 
     higher_is_better = False

@@ -16,6 +16,16 @@ class GulpDistance(SumsMetric):
     Args:
         regularization: Ridge penalty, in units of a side's total variance.
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import GulpDistance
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = GulpDistance()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        2.723
     """
 
     function = staticmethod(gulp_distance)

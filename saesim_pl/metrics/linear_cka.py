@@ -14,6 +14,16 @@ class LinearCKA(SumsMetric):
         estimator: Estimator of HSIC.
         form: Similarity, or its arccos, a distance.
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import LinearCKA
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = LinearCKA()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.534
     """
 
     function = staticmethod(linear_cka)

@@ -17,6 +17,16 @@ class LinearRegressionR2(SumsMetric):
     Args:
         direction: Which side predicts which.
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import LinearRegressionR2
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = LinearRegressionR2()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.563
     """
 
     function = staticmethod(linear_regression_r2)

@@ -12,6 +12,16 @@ class MagnitudeDifference(SumsMetric):
 
     Args:
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import MagnitudeDifference
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = MagnitudeDifference()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.208
     """
 
     function = staticmethod(magnitude_difference)

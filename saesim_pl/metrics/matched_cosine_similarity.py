@@ -15,6 +15,16 @@ class MatchedCosineSimilarity(MatchedMetric):
         method: How rows choose each other: ``argmax``, ``mutual`` or ``hungarian``.
         absolute: Compare ``|cosine|``.
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import MatchedCosineSimilarity
+        >>> a = torch.eye(3)
+        >>> b = torch.tensor([[2.0, 0.0, 0.0], [0.0, 3.0, 4.0]])
+        >>> metric = MatchedCosineSimilarity()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.9
     """
 
     function = staticmethod(matched_cosine_similarity)

@@ -9,6 +9,16 @@ class MCC(MeanOverUpdates):
 
     Args:
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import MCC
+        >>> a = torch.eye(3)
+        >>> b = torch.tensor([[2.0, 0.0, 0.0], [0.0, 3.0, 4.0]])
+        >>> metric = MCC()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.9
     """
 
     function = staticmethod(mcc)

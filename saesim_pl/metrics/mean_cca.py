@@ -13,6 +13,16 @@ class MeanCCA(SumsMetric):
     Args:
         statistic: Which summary of the correlations.
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import MeanCCA
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = MeanCCA()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.735
     """
 
     function = staticmethod(mean_cca)

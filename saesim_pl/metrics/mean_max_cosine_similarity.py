@@ -9,6 +9,16 @@ class MeanMaxCosineSimilarity(MatchedMetric):
 
     Args:
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import MeanMaxCosineSimilarity
+        >>> a = torch.eye(3)
+        >>> b = torch.tensor([[2.0, 0.0, 0.0], [0.0, 3.0, 4.0]])
+        >>> metric = MeanMaxCosineSimilarity()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.8
     """
 
     function = staticmethod(mean_max_cosine_similarity)

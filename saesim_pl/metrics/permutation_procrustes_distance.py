@@ -18,6 +18,16 @@ class PermutationProcrustesDistance(SumsMetric):
         form: Which distance.
         center: Subtract the mean row first.
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import PermutationProcrustesDistance
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = PermutationProcrustesDistance()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.748
     """
 
     function = staticmethod(permutation_procrustes_distance)

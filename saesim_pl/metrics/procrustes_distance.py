@@ -20,6 +20,16 @@ class ProcrustesDistance(SumsMetric):
         center: Subtract the mean row first.
         alpha: 1 for rotations only, 0 for any linear map.
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import ProcrustesDistance
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = ProcrustesDistance()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.734
     """
 
     function = staticmethod(procrustes_distance)

@@ -13,6 +13,16 @@ class PWCCA(SumsMetric):
     Args:
         weights_from: The side whose columns weigh.
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import PWCCA
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = PWCCA()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.74
     """
 
     function = staticmethod(pwcca)

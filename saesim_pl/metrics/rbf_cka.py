@@ -12,6 +12,16 @@ class RBFCKA(RowsMetric):
     Args:
         bandwidth: Width of the kernel, in root median distances.
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import RBFCKA
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = RBFCKA()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.55
     """
 
     function = staticmethod(rbf_cka)

@@ -28,6 +28,16 @@ class RepresentationalSimilarity(SimilarityMetric):
         max_pairs: Most pairs to rank; above, as many are sampled.
         seed: Of the sample.
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import RepresentationalSimilarity
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = RepresentationalSimilarity()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.5
     """
 
     function = staticmethod(representational_similarity)

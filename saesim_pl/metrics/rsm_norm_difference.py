@@ -9,6 +9,16 @@ class RSMNormDifference(RowsMetric):
 
     Args:
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import RSMNormDifference
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = RSMNormDifference()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        23.25
     """
 
     function = staticmethod(rsm_norm_difference)

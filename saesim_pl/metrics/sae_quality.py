@@ -39,6 +39,16 @@ class SAEQuality(KeepsPrecision):
 
     Raises:
         ValueError: The threshold lies outside [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import SAEQuality
+        >>> x = torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 1.0]])
+        >>> latents = torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [3.0, 1.0, 0.0]])
+        >>> metric = SAEQuality(d_in=2, d_sae=3)
+        >>> metric.update(x, 0.9 * x, latents)
+        >>> {name: round(value.item(), 2) for name, value in metric.compute().items()}
+        {'l0': 1.33, 'dead': 0.33, 'dense': 0.67, 'fvu': 0.02, 'cosine': 1.0, 'bias': 0.9}
     """
 
     higher_is_better = None

@@ -16,6 +16,16 @@ class SecondOrderCosineSimilarity(RowsMetric):
         max_chance: Refuse a ``k`` that gives unrelated rows a higher Jaccard similarity; 1 accepts all.
         memory_budget: Bytes for temporaries.
         kwargs: Passed on to :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import SecondOrderCosineSimilarity
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = SecondOrderCosineSimilarity(k=3)
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.331
     """
 
     function = staticmethod(second_order_cosine_similarity)

@@ -19,6 +19,16 @@ class SingularValueDistance(SumsMetric):
         normalize: What each list of singular values is divided by.
         length: How lists of different length compare.
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import SingularValueDistance
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = SingularValueDistance()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.055
     """
 
     function = staticmethod(singular_value_distance)

@@ -20,6 +20,16 @@ class SVCCA(SumsMetric):
         variance_share: Share of the variance whose components are kept.
         n_components: Number of components to keep instead.
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import SVCCA
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = SVCCA()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.735
     """
 
     function = staticmethod(svcca)

@@ -9,6 +9,16 @@ class UniformityDifference(RowsMetric):
 
     Args:
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.metrics import UniformityDifference
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> metric = UniformityDifference()
+        >>> metric.update(a, b)
+        >>> round(metric.compute().item(), 3)
+        0.341
     """
 
     function = staticmethod(uniformity_difference)

@@ -26,6 +26,14 @@ def concentricity_difference(a: Float[Tensor, "n_a d_a"], b: Float[Tensor, "n_b 
 
     Raises:
         ValueError: An input that is no matrix.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import concentricity_difference
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(concentricity_difference(a, b).item(), 3)
+        0.089
     """
     check_matrix("a", a)
     check_matrix("b", b)

@@ -46,6 +46,16 @@ def fraction_recovered(
     Raises:
         ValueError: The two widths differ, the threshold lies outside [-1, 1], or the matching is of other
             numbers of rows.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import fraction_recovered
+        >>> true_features = torch.eye(3)
+        >>> dictionary = torch.tensor([[2.0, 0.0, 0.0], [0.0, 3.0, 4.0]])
+        >>> round(fraction_recovered(true_features, dictionary).item(), 3)
+        0.333
+        >>> round(fraction_recovered(true_features, dictionary, threshold=0.7).item(), 3)
+        0.667
     """
     found = recovered(true_features, dictionary, threshold, memory_budget, matching=matching)
     return found.mean().to(torch.promote_types(true_features.dtype, torch.float32))

@@ -53,6 +53,16 @@ def fraction_shared(
     Raises:
         ValueError: Widths differ or are odd, the threshold lies outside [-1, 1], or the matching is of
             other numbers of rows.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import fraction_shared
+        >>> a = torch.eye(3).repeat(1, 2)
+        >>> b = torch.cat([torch.eye(3), torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 3, 4]])], dim=1)
+        >>> round(fraction_shared(a, b).item(), 3)
+        1.0
+        >>> round(fraction_shared(a, b, threshold=0.9).item(), 3)
+        0.667
     """
     counted = shared(a, b, threshold, method, memory_budget, matching=matching)
     return counted.mean().to(torch.promote_types(a.dtype, torch.float32))

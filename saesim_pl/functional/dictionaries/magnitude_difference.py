@@ -24,6 +24,14 @@ def magnitude_difference(a: Float[Tensor, "n_a d_a"], b: Float[Tensor, "n_b d_b"
 
     Raises:
         ValueError: An input that is no matrix.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import magnitude_difference
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(magnitude_difference(a, b).item(), 3)
+        0.208
     """
     check_matrix("a", a)
     check_matrix("b", b)

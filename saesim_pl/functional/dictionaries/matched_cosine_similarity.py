@@ -49,6 +49,14 @@ def matched_cosine_similarity(
     Raises:
         ValueError: The two widths differ, the method is unknown, or the matching is of other numbers of
             rows.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import matched_cosine_similarity
+        >>> a = torch.eye(3)
+        >>> b = torch.tensor([[2.0, 0.0, 0.0], [0.0, 3.0, 4.0]])
+        >>> round(matched_cosine_similarity(a, b).item(), 3)
+        0.9
     """
     cosines = matched_cosines(a, b, method, absolute, memory_budget, matching=matching)
     return cosines.sum() / max(1, len(cosines))

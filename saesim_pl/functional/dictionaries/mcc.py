@@ -46,6 +46,14 @@ def mcc(
 
     Raises:
         ValueError: The two widths differ.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import mcc
+        >>> true_features = torch.eye(3)
+        >>> dictionary = torch.tensor([[2.0, 0.0, 0.0], [0.0, 3.0, 4.0]])
+        >>> round(mcc(true_features, dictionary).item(), 3)
+        0.9
     """
     check_same_width(true_features, dictionary, ("true_features", "dictionary"))
     return matched_cosine_similarity(true_features, dictionary, "hungarian", True, memory_budget)
@@ -68,6 +76,13 @@ def pw_mcc(
 
     Raises:
         ValueError: Fewer than two dictionaries, or their shapes differ.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import pw_mcc
+        >>> rows = torch.eye(3)
+        >>> round(pw_mcc([rows, rows.flip(0), -rows]).item(), 3)
+        1.0
     """
     shapes = {tuple(dictionary.shape) for dictionary in dictionaries}
     if len(dictionaries) < 2:

@@ -45,6 +45,14 @@ def mean_max_cosine_similarity(
 
     Raises:
         ValueError: The two widths differ, or the matching is of other numbers of rows.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import mean_max_cosine_similarity
+        >>> dictionary = torch.eye(3)
+        >>> reference = torch.tensor([[2.0, 0.0, 0.0], [0.0, 3.0, 4.0]])
+        >>> round(mean_max_cosine_similarity(dictionary, reference).item(), 3)
+        0.8
     """
     return max_cosines(dictionary, reference, memory_budget, matching=matching).mean()
 

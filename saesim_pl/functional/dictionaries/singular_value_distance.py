@@ -52,6 +52,14 @@ def singular_value_distance(
 
     Raises:
         ValueError: An input that is no matrix, or an unknown option.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import singular_value_distance
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(singular_value_distance(a, b).item(), 3)
+        0.055
     """
     check_matrix("a", a)
     check_matrix("b", b)

@@ -42,6 +42,14 @@ def uniqueness(
 
     Raises:
         ValueError: The two widths differ, or the matching is of other numbers of rows.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import uniqueness
+        >>> dictionary = torch.eye(3)
+        >>> true_features = torch.tensor([[2.0, 0.0, 0.0], [0.0, 3.0, 4.0]])
+        >>> round(uniqueness(dictionary, true_features).item(), 3)
+        0.667
     """
     check_same_width(dictionary, true_features, ("dictionary", "true_features"))
     if matching is None:

@@ -43,6 +43,14 @@ def aligned_cosine_similarity(
 
     Raises:
         ValueError: Rows that cannot be paired, or an unknown ``alignment``.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import aligned_cosine_similarity
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(aligned_cosine_similarity(a, b).item(), 3)
+        0.706
     """
     check_option("alignment", alignment, ALIGNMENTS)
     check_paired(a, b)

@@ -33,6 +33,14 @@ def distance_correlation(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -
 
     Raises:
         ValueError: Rows that cannot be paired.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import distance_correlation
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(distance_correlation(a, b).item(), 3)
+        0.777
     """
     check_paired(a, b)
     warn_few_pairs(len(a))

@@ -50,6 +50,14 @@ def permutation_procrustes_distance(
 
     Raises:
         ValueError: Rows that cannot be paired, or an unknown ``form``.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import permutation_procrustes_distance
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(permutation_procrustes_distance(a, b).item(), 3)
+        0.748
     """
     return from_rows(permutation_procrustes_distance_from_sums, a, b, form=form, center=center)
 

@@ -66,6 +66,14 @@ def procrustes_distance(
 
     Raises:
         ValueError: Rows that cannot be paired, an unknown ``form``, or ``alpha`` outside [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import procrustes_distance
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(procrustes_distance(a, b).item(), 3)
+        0.734
     """
     return from_rows(procrustes_distance_from_sums, a, b, form=form, center=center, alpha=alpha)
 

@@ -92,6 +92,14 @@ def representational_similarity(
 
     Raises:
         ValueError: Rows that cannot be paired or fewer than 3, or an unknown option.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import representational_similarity
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(representational_similarity(a, b).item(), 3)
+        0.5
     """
     check_options(dissimilarity, comparison)
     _check_rows(a, b)

@@ -33,6 +33,14 @@ def rsm_norm_difference(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) ->
 
     Raises:
         ValueError: Rows that cannot be paired.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import rsm_norm_difference
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(rsm_norm_difference(a, b).item(), 3)
+        23.25
     """
     check_paired(a, b)
     warn_few_pairs(len(a))

@@ -54,6 +54,14 @@ def joint_rank_jaccard(
 
     Raises:
         ValueError: Rows are not paired, ``k`` does not lie in [1, n - 1], or chance exceeds ``max_chance``.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import joint_rank_jaccard
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(joint_rank_jaccard(a, b, k=3).item(), 3)
+        0.136
     """
     found = paired_neighbours(a, b, k, metric, max_chance, memory_budget)
     scores = joint_rank_jaccard_of_neighbours(found.neighbours_a, found.neighbours_b)

@@ -52,6 +52,14 @@ def mutual_knn(
 
     Raises:
         ValueError: Rows are not paired, ``k`` does not lie in [1, n - 1], or chance exceeds ``max_chance``.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import mutual_knn
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(mutual_knn(a, b, k=3).item(), 3)
+        0.333
     """
     found = paired_neighbours(a, b, k, metric, max_chance, memory_budget)
     scores = mutual_share_of_neighbours(found.neighbours_a, found.neighbours_b)

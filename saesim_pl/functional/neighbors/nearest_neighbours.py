@@ -30,6 +30,13 @@ def nearest_neighbours(
 
     Raises:
         ValueError: ``k`` does not lie in [1, n - 1], or the metric is unknown.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import nearest_neighbours
+        >>> x = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.2, 1.0]])
+        >>> nearest_neighbours(x, k=1).tolist()
+        [[1], [0], [3], [2]]
     """
     check_matrix("x", x)
     check_neighbours(len(x), k, metric)
@@ -97,7 +104,14 @@ def _largest_of_tied(rows: Tensor, tied: Tensor, value: Tensor, index: Tensor) -
 def neighbour_overlap(
     neighbours_a: Int64[Tensor, "n k"], neighbours_b: Int64[Tensor, "n k"]
 ) -> Int64[Tensor, " n"]:
-    """How many neighbours each row has in both sets."""
+    """How many neighbours each row has in both sets.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import neighbour_overlap
+        >>> neighbour_overlap(torch.tensor([[1, 2], [0, 2]]), torch.tensor([[2, 1], [3, 2]]))
+        tensor([2, 1])
+    """
     shared = torch.zeros(len(neighbours_a), dtype=torch.int64, device=neighbours_a.device)
     for column in neighbours_b.split(1, dim=1):
         shared += (neighbours_a == column).sum(dim=1)
@@ -107,7 +121,14 @@ def neighbour_overlap(
 def permute_neighbours(
     neighbours: Int64[Tensor, "n k"], permutation: Int64[Tensor, " n"]
 ) -> Int64[Tensor, "n k"]:
-    """Neighbours of the rows of ``x[permutation]``, given those of ``x``, without searching again."""
+    """Neighbours of the rows of ``x[permutation]``, given those of ``x``, without searching again.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import permute_neighbours
+        >>> permute_neighbours(torch.tensor([[1], [2], [0]]), torch.tensor([2, 0, 1])).tolist()
+        [[1], [2], [0]]
+    """
     inverse = torch.empty_like(permutation)
     inverse[permutation] = torch.arange(len(permutation), device=permutation.device)
     # index_select runs in one thread, which at this size is faster than waking others.

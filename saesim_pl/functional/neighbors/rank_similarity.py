@@ -56,6 +56,14 @@ def rank_similarity(
 
     Raises:
         ValueError: Rows are not paired, ``k`` does not lie in [1, n - 1], or chance exceeds ``max_chance``.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import rank_similarity
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(rank_similarity(a, b, k=3).item(), 3)
+        0.379
     """
     found = paired_neighbours(a, b, k, metric, max_chance, memory_budget)
     scores = rank_similarity_of_neighbours(found.neighbours_a, found.neighbours_b)

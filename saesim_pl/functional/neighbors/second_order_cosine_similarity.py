@@ -44,6 +44,14 @@ def second_order_cosine_similarity(
 
     Raises:
         ValueError: Rows are not paired, ``k`` does not lie in [1, n - 1], or chance exceeds ``max_chance``.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import second_order_cosine_similarity
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(second_order_cosine_similarity(a, b, k=3).item(), 3)
+        0.331
     """
     return second_order_cosines(a, b, k, max_chance, memory_budget).mean()
 

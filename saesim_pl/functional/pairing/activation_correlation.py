@@ -26,6 +26,14 @@ def activation_correlation(
 
     Raises:
         ValueError: Rows are not paired.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import activation_correlation
+        >>> latents = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
+        >>> activation_correlation(latents, latents).whole().round(decimals=2)
+        tensor([[ 1.0000, -0.7400],
+                [-0.7400,  1.0000]])
     """
     check_paired(latents_a, latents_b, ("latents_a", "latents_b"))
     return CosineScores(*(centred_columns(x) for x in same_precision(latents_a, latents_b)))

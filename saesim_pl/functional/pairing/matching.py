@@ -142,6 +142,16 @@ def match_by_cosine(
 
     Raises:
         ValueError: Widths differ, or an option is unknown.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import match_by_cosine
+        >>> a = torch.eye(3)
+        >>> b = torch.tensor([[2.0, 0.0, 0.0], [0.0, 3.0, 4.0]])
+        >>> match_by_cosine(a, b).index_b
+        tensor([0, 1, 1])
+        >>> match_by_cosine(a, b, "hungarian").index_a
+        tensor([0, 2])
     """
     check_same_width(a, b)
     return _match(CosineScores(a, b), method, min_score, absolute, memory_budget)
@@ -169,6 +179,15 @@ def match_by_correlation(
 
     Raises:
         ValueError: Not a finite matrix, or an option is unknown.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import match_by_correlation
+        >>> correlation = torch.tensor([[0.9, 0.8], [0.85, 0.1]])
+        >>> match_by_correlation(correlation).index_b
+        tensor([0, 0])
+        >>> match_by_correlation(correlation, "hungarian").index_b
+        tensor([1, 0])
     """
     if isinstance(correlation, Tensor):
         check_matrix("correlation", correlation)

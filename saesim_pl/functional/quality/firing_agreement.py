@@ -27,6 +27,15 @@ def firing_agreement(
 
     Raises:
         ValueError: Shapes or devices differ, or an entry is not finite.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import firing_agreement
+        >>> latents = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
+        >>> magnitudes = torch.tensor([[1.0, 0.0], [0.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+        >>> scores = firing_agreement(latents, magnitudes)
+        >>> round(scores['precision'].item(), 3), round(scores['recall'].item(), 3)
+        (0.75, 1.0)
     """
     check_paired(latents, magnitudes, ("latents", "magnitudes"))
     check_same_width(latents, magnitudes, ("latents", "magnitudes"))

@@ -19,6 +19,13 @@ def firing_frequency(latents: Float[Tensor, "n d_sae"]) -> Float[Tensor, " d_sae
 
     Raises:
         ValueError: Not a matrix of finite floating-point numbers.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import firing_frequency
+        >>> latents = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
+        >>> firing_frequency(latents)
+        tensor([0.5000, 0.5000], dtype=torch.float64)
     """
     check_matrix("latents", latents)
     return (latents > 0).double().mean(0)

@@ -24,6 +24,13 @@ def fraction_variance_unexplained(
 
     Raises:
         ValueError: Shapes or devices differ, or an entry is not finite.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import fraction_variance_unexplained
+        >>> x = torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 1.0]])
+        >>> round(fraction_variance_unexplained(x, 0.9 * x).item(), 3)
+        0.023
     """
     check_paired(x, x_hat, ("x", "x_hat"))
     check_same_width(x, x_hat, ("x", "x_hat"))

@@ -22,6 +22,13 @@ def reconstruction_cosine(x: Float[Tensor, "n d_in"], x_hat: Float[Tensor, "n d_
 
     Raises:
         ValueError: Shapes or devices differ, or an entry is not finite.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import reconstruction_cosine
+        >>> x = torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 1.0]])
+        >>> round(reconstruction_cosine(x, 0.9 * x).item(), 3)
+        1.0
     """
     check_paired(x, x_hat, ("x", "x_hat"))
     check_same_width(x, x_hat, ("x", "x_hat"))

@@ -26,6 +26,13 @@ def relative_reconstruction_bias(
 
     Raises:
         ValueError: Shapes or devices differ, or an entry is not finite.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import relative_reconstruction_bias
+        >>> x = torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 1.0]])
+        >>> round(relative_reconstruction_bias(x, 0.9 * x).item(), 3)
+        0.9
     """
     check_paired(x, x_hat, ("x", "x_hat"))
     check_same_width(x, x_hat, ("x", "x_hat"))

@@ -27,6 +27,14 @@ def bures_similarity(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -> Fl
 
     Raises:
         ValueError: Rows that cannot be paired.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import bures_similarity
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(bures_similarity(a, b).item(), 3)
+        0.731
     """
     return from_rows(bures_similarity_from_sums, a, b)
 

@@ -39,6 +39,14 @@ def correlation_match(
 
     Raises:
         ValueError: Rows that cannot be paired, or an unknown ``assignment``.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import correlation_match
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(correlation_match(a, b).item(), 3)
+        0.719
     """
     return from_rows(correlation_match_from_sums, a, b, assignment=assignment)
 

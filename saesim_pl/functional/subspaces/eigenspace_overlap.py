@@ -28,6 +28,14 @@ def eigenspace_overlap(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -> 
 
     Raises:
         ValueError: Rows that cannot be paired.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import eigenspace_overlap
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(eigenspace_overlap(a, b).item(), 3)
+        0.537
     """
     return from_rows(eigenspace_overlap_from_sums, a, b)
 

@@ -38,6 +38,14 @@ def gulp_distance(
 
     Raises:
         ValueError: Rows that cannot be paired, or a negative ``regularization``.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import gulp_distance
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(gulp_distance(a, b).item(), 3)
+        2.723
     """
     return from_rows(gulp_distance_from_sums, a, b, regularization=regularization)
 

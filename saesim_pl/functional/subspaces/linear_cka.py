@@ -48,6 +48,14 @@ def linear_cka(
 
     Raises:
         ValueError: Rows that cannot be paired or are too few, or an unknown option.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import linear_cka
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(linear_cka(a, b).item(), 3)
+        0.534
     """
     return from_rows(linear_cka_from_sums, a, b, estimator=estimator, form=form)
 

@@ -43,6 +43,14 @@ def linear_regression_r2(
 
     Raises:
         ValueError: Rows that cannot be paired, or an unknown ``direction``.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import linear_regression_r2
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(linear_regression_r2(a, b).item(), 3)
+        0.563
     """
     return from_rows(linear_regression_r2_from_sums, a, b, direction=direction)
 

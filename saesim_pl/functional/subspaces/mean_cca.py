@@ -46,6 +46,14 @@ def mean_cca(
 
     Raises:
         ValueError: Rows that cannot be paired, or an unknown ``statistic``.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import mean_cca
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(mean_cca(a, b).item(), 3)
+        0.735
     """
     return from_rows(mean_cca_from_sums, a, b, statistic=statistic)
 

@@ -44,6 +44,14 @@ def pwcca(
 
     Raises:
         ValueError: Rows that cannot be paired, or an unknown ``weights_from``.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import pwcca
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(pwcca(a, b).item(), 3)
+        0.74
     """
     return from_rows(pwcca_from_sums, a, b, weights_from=weights_from)
 

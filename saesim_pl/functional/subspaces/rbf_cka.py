@@ -37,6 +37,14 @@ def rbf_cka(
 
     Raises:
         ValueError: Rows that cannot be paired, or a ``bandwidth`` of 0 or less.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import rbf_cka
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(rbf_cka(a, b).item(), 3)
+        0.55
     """
     check_paired(a, b)
     warn_few_pairs(len(a))

@@ -57,6 +57,14 @@ def svcca(
 
     Raises:
         ValueError: Rows that cannot be paired, or an option out of range.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import svcca
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> round(svcca(a, b).item(), 3)
+        0.735
     """
     return from_rows(svcca_from_sums, a, b, variance_share=variance_share, n_components=n_components)
 
@@ -67,7 +75,16 @@ def svcca_components(
     variance_share: float = 0.99,
     n_components: int | None = None,
 ) -> SVCCAScore:
-    """:func:`svcca` with the number of components kept of each side."""
+    """:func:`svcca` with the number of components kept of each side.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import svcca_components
+        >>> a = torch.arange(90.0).square().sin().reshape(30, 3)
+        >>> b = a + torch.arange(90.0).square().cos().reshape(30, 3)
+        >>> svcca_components(a, b, variance_share=0.9).components_a
+        3
+    """
     return svcca_components_from_sums(paired_sums(a, b), variance_share, n_components)
 
 
