@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch.nn.functional import normalize as unit_rows
 
 from saesim_pl.data.generated import GeneratedActivations
 from saesim_pl.data.normalization import NormalizationMode
@@ -75,7 +74,7 @@ class SynthSAEBenchActivations(GeneratedActivations):
         parents = None if model.hierarchy is None else torch.from_numpy(model.hierarchy.parents)
         self.true_features = {
             "a": TrueFeatures(
-                unit_rows(model.vectors),
+                torch.nn.functional.normalize(model.vectors),
                 torch.arange(len(rates)),
                 parents=parents,
                 frequencies=torch.from_numpy(frequencies[0]),

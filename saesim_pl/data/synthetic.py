@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import normalize as unit_rows
 
 from saesim_pl.checks import check_counts, check_not_negative
 from saesim_pl.data.generated import GeneratedActivations
@@ -188,7 +187,8 @@ class _Space:
             q, r = np.linalg.qr(rng.standard_normal((d_in, d_in)))
             self.rotation = torch.from_numpy((q * np.sign(np.diag(r))).astype(np.float32))
         if bias_norm:
-            self.bias = bias_norm * unit_rows(torch.from_numpy(rng.standard_normal(d_in, np.float32)), dim=0)
+            direction = torch.from_numpy(rng.standard_normal(d_in, np.float32))
+            self.bias = bias_norm * torch.nn.functional.normalize(direction, dim=0)
 
     def turn(self, rows: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_in"]:
         """Directions in this space."""

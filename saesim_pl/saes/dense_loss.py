@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from saesim_pl.product import product, transposed_product
+from saesim_pl.saes.batch_blocks import batch_blocks
 from saesim_pl.saes.output import SAEOutput
-from saesim_pl.saes.row_blocks import row_blocks
 from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder
 from saesim_pl.saes.stack import outputs_of, weights_of
 
@@ -125,7 +125,7 @@ TANH = Penalty(Tensor.tanh_, _tanh_slope)
 def sum_penalty(penalty: Penalty, latents: Tensor, norms: Tensor) -> Tensor:
     """The penalty of all latents of an SAE."""
     norms = norms.unsqueeze(-2)
-    return sum(penalty.value(block * norms).sum((-2, -1)) for (block,) in row_blocks(latents))
+    return sum(penalty.value(block * norms).sum((-2, -1)) for (block,) in batch_blocks(latents))
 
 
 def add_slopes(
@@ -133,7 +133,7 @@ def add_slopes(
 ) -> Tensor:
     """Add the penalty's gradient to that of the latents; the sum of slopes times latents comes back."""
     of_norms, scale, norms = torch.zeros_like(norms), (strength * norms).unsqueeze(-2), norms.unsqueeze(-2)
-    for block, grad in row_blocks(latents, grad_pre):
+    for block, grad in batch_blocks(latents, grad_pre):
         slope = penalty.slope(block * norms)
         of_norms += torch.linalg.vecdot(slope, block.to(slope), dim=-2)
         grad += slope.mul_(scale)

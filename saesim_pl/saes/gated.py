@@ -9,9 +9,9 @@ from torch.autograd.function import once_differentiable
 
 from saesim_pl.checks import check_not_negative
 from saesim_pl.product import product, transposed_product
+from saesim_pl.saes.batch_blocks import batch_blocks
 from saesim_pl.saes.dense_loss import add_norm_gradient, mean_square
 from saesim_pl.saes.output import SAEOutput
-from saesim_pl.saes.row_blocks import row_blocks
 from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder
 
 
@@ -88,7 +88,7 @@ class _GatedLoss(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         gate, scale = product(x, W_enc), r_mag.exp()
         latents, is_open = torch.empty_like(gate), torch.empty_like(gate, dtype=torch.bool)
-        for pre, latent, opened in row_blocks(gate, latents, is_open):
+        for pre, latent, opened in batch_blocks(gate, latents, is_open):
             latent.copy_(torch.addcmul(b_mag, pre, scale).relu_())
             torch.gt(pre.add_(b_enc).relu_(), 0, out=opened)
             latent.mul_(opened)
@@ -139,7 +139,7 @@ class _GatedLoss(torch.autograd.Function):
 
 
 def _column_products(a: Tensor, b: Tensor) -> Tensor:
-    return sum(torch.linalg.vecdot(*blocks, dim=0) for blocks in row_blocks(a, b))
+    return sum(torch.linalg.vecdot(*blocks, dim=0) for blocks in batch_blocks(a, b))
 
 
 def _add_gate_gradient(

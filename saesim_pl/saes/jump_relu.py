@@ -9,9 +9,9 @@ from torch.autograd.function import once_differentiable
 
 from saesim_pl.checks import check_not_negative, check_positive
 from saesim_pl.product import product, transposed_product
+from saesim_pl.saes.batch_blocks import batch_blocks
 from saesim_pl.saes.dense_loss import TANH, add_norm_gradient, add_slopes, mean_square, sum_penalty
 from saesim_pl.saes.output import SAEOutput
-from saesim_pl.saes.row_blocks import row_blocks
 from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder
 
 PenaltyName = Literal["l0", "tanh"]
@@ -97,7 +97,7 @@ class _JumpReLULoss(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         latents, threshold = product(x, W_enc, b_enc), log_threshold.exp()
         near = torch.empty_like(latents, dtype=torch.bool)
-        for block, is_near in row_blocks(latents, near):
+        for block, is_near in batch_blocks(latents, near):
             torch.lt((block - threshold).abs_(), bandwidth / 2, out=is_near)
             block.masked_fill_(block <= threshold, 0)
         x_hat = product(latents, W_dec, b_dec)
@@ -138,7 +138,7 @@ class _JumpReLULoss(torch.autograd.Function):
 def _lost_at_threshold(near: Tensor, grad: Tensor, threshold: Tensor, strength: Tensor | None) -> Tensor:
     """A threshold that rises by dt switches off what lies within it: a latent falls by t, the count by 1."""
     lost = torch.zeros_like(threshold)
-    for is_near, block in row_blocks(near, grad):
+    for is_near, block in batch_blocks(near, grad):
         per_entry = block * threshold if strength is None else torch.addcmul(strength, block, threshold)
         lost += per_entry.masked_fill_(~is_near, 0).sum(0)
     return lost

@@ -9,7 +9,7 @@ from torch import Tensor
 _CPU_BLOCK, _GPU_BLOCK = 2**17, 2**24
 
 
-def row_blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+def batch_blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """The same few rows of all ``tensors`` at a time, as views.
 
     Temporaries are then as small as a block: on a CPU each fresh one of 75 MB costs its page faults, a
