@@ -7,7 +7,8 @@ from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
 from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_same_width
 from saesim_pl.functional.pairing.best_matches import highest_scores
-from saesim_pl.functional.pairing.matching import Matching, cosines_of_pairs
+from saesim_pl.functional.pairing.matching import Matching
+from saesim_pl.functional.pairing.pair_cosines import cosines_of_pairs
 from saesim_pl.functional.pairing.scores import CosineScores
 
 

@@ -7,7 +7,8 @@ from torch import Tensor
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
 from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_same_width
-from saesim_pl.functional.pairing.matching import Matching, check_sizes, match_by_cosine
+from saesim_pl.functional.pairing.matching import Matching, match_by_cosine
+from saesim_pl.functional.pairing.pair_cosines import check_sizes
 
 
 @declared(

@@ -11,3 +11,8 @@ def check_options(dissimilarity: str, comparison: str) -> None:
     """Refuse an unknown dissimilarity or comparison, with ``ValueError``."""
     check_option("dissimilarity", dissimilarity, DISSIMILARITIES)
     check_option("comparison", comparison, COMPARISONS)
+
+
+def bounds_of(comparison: str) -> tuple[float, float | None]:
+    """Range of a comparison: dissimilarities are not negative, correlations of them may be."""
+    return {"l2": (0.0, None), "cosine": (0.0, 1.0)}.get(comparison, (-1.0, 1.0))

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from saesim_pl.functional.geometry.comparisons import RANKED, check_options
+from saesim_pl.functional.geometry.comparisons import RANKED, bounds_of, check_options
 from saesim_pl.functional.geometry.dissimilarities import comparable_rows, dissimilarity_block
 from saesim_pl.functional.geometry.pair_moments import PairMoments, moments_from_sums, moments_of_blocks
 from saesim_pl.functional.geometry.ranked_pairs import (
@@ -40,7 +40,7 @@ class SampledSimilarity(NamedTuple):
 @declared(
     needs="pairs",
     higher_is_better=lambda options: options["comparison"] != "l2",
-    bounds=lambda options: _bounds(options["comparison"]),
+    bounds=lambda options: bounds_of(options["comparison"]),
     min_rows=3,
     blind=(
         Blind("column_permutation"),
@@ -151,11 +151,6 @@ def sampled_similarity(
         raise ValueError(f"max_pairs must be at least {10 * n_parts} to estimate an error, got {n_pairs}")
     x, y = ranks_of_sampled_pairs(a, b, dissimilarity, n_pairs, seed)
     return SampledSimilarity(compare_ranks(x, y, comparison), standard_error(x, y, n_parts))
-
-
-def _bounds(comparison: str) -> tuple[float, float | None]:
-    """Dissimilarities are not negative, correlations of them may be."""
-    return {"l2": (0.0, None), "cosine": (0.0, 1.0)}.get(comparison, (-1.0, 1.0))
 
 
 def _halves(n_rows: int, max_pairs: int = MAX_PAIRS, seed: int = 0, **options: str) -> Halves | None:

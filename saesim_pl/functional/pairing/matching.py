@@ -13,8 +13,6 @@ from saesim_pl.functional.ground.inputs import (
     check_matrix,
     check_option,
     check_same_width,
-    same_precision,
-    unit_rows,
 )
 from saesim_pl.functional.ground.similarity_warning import SimilarityWarning
 from saesim_pl.functional.pairing.best_matches import best_matches
@@ -87,29 +85,6 @@ class Matching:
 
     def _only(self, pairs: Tensor) -> "Matching":
         return Matching(self.index_a[pairs], self.index_b[pairs], self.score[pairs], self.sizes)
-
-
-def cosines_of_pairs(
-    matching: Matching, a: Float[Tensor, "n_a d_in"], b: Float[Tensor, "n_b d_in"]
-) -> Float[Tensor, " n_pairs"]:
-    """Cosine of the two rows of each pair.
-
-    Raises:
-        ValueError: The matching is of sides with other numbers of rows.
-    """
-    check_sizes(matching, a, b)
-    a, b = same_precision(a, b)
-    rows_a, rows_b = a[matching.index_a.to(a.device)], b[matching.index_b.to(b.device)]
-    return (unit_rows(rows_a) * unit_rows(rows_b)).sum(dim=1)
-
-
-def check_sizes(matching: Matching, a: Tensor, b: Tensor) -> None:
-    """Refuse a matching of sides with other numbers of rows, with ``ValueError``."""
-    if matching.sizes != (len(a), len(b)):
-        raise ValueError(
-            f"the matching is of {matching.sizes[0]} and {matching.sizes[1]} rows, the sides have "
-            f"{len(a)} and {len(b)}"
-        )
 
 
 def _check_index(name: str, index: Tensor, size: int) -> None:
