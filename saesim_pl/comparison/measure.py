@@ -59,6 +59,11 @@ class Measure:
         return None if self.declaration is None else self.declaration.best(self.options)
 
     @property
+    def bounded(self) -> bool:
+        """Whether scores are known to have a range."""
+        return self.declaration is not None and None not in self.declaration.bounds(self.options)
+
+    @property
     def directed(self) -> bool:
         """Whether the other order of the sides is another question."""
         return self.declaration is not None and self.declaration.directed

@@ -16,7 +16,7 @@ from saesim_pl.comparison.nulls import Null, ShiftedTokensNull, SubsetNull
 from saesim_pl.comparison.nulls.null import Draw
 from saesim_pl.comparison.pairing import Pairing
 from saesim_pl.comparison.question import NullOf, Pair, Question, questions, shape_key
-from saesim_pl.comparison.row import ComparisonRow
+from saesim_pl.comparison.score_data import score_data
 from saesim_pl.comparison.sides import Sides
 from saesim_pl.comparison.statistics import Scored
 from saesim_pl.functional import SimilarityWarning
@@ -67,7 +67,7 @@ class PairComparison:
     def scored(self) -> list[Scored]:
         """All rows, with their draws."""
         with self._threads() as self._pool:
-            observed = [self._observed(asked) for asked in self.asked]
+            observed = [score_data(one, self.sides(one.subset, one.swapped)) for one in self.asked]
             known = [a for a, one in zip(self.asked, observed, strict=True) if one.observed is not None]
             draws: dict[Question, Tensor] = {}
             for null, asked in self._by_null(known):
@@ -96,32 +96,6 @@ class PairComparison:
             return whole
         mask = (self.pair.b if swapped else self.pair.a).groups[subset]
         return whole.of_rows(mask.nonzero().squeeze(1))
-
-    def _observed(self, asked: Question) -> Scored:
-        sides, measure, notes = self.sides(asked.subset, asked.swapped), asked.measure, []
-        matching = asked.matching(sides)
-        row = {
-            "epoch": None,
-            "pair": f"{sides.a.name}~{sides.b.name}",
-            "subset": asked.subset,
-            "pairing": asked.pairing_name,
-            "measure": measure.name,
-            "null": "" if asked.null is None else str(asked.null),
-            "n_pairs": len(matching),
-            "n_unique": matching.n_unique_b,
-        }
-        if len(matching) < measure.min_pairs:
-            said = f"needs {measure.min_pairs} pairs of rows, has {len(matching)}"
-            return Scored(ComparisonRow(value=None, **row), measure, notes=[said])
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", SimilarityWarning)
-            value = measure.of_sides(sides, matching, asked.pairing.by == "position")
-        notes += [str(one.message) for one in caught if issubclass(one.category, SimilarityWarning)]
-        if measure.needs_encoder and (sides.a.encoder is None or sides.b.encoder is None):
-            notes.append("a side has no encoder: compared by decoder alone")
-        if measure.sees_pairing and not measure.own_pairs and not matching.is_one_to_one:
-            notes.append(f"{len(matching)} pairs use {matching.n_unique_b} rows of {sides.b.name}")
-        return Scored(ComparisonRow(value=value, **row), measure, None, value, notes)
 
     def _by_null(self, asked: Iterable[Question]) -> list[tuple[Null, list[Question]]]:
         groups: dict[tuple, tuple[Null, list[Question]]] = {}

@@ -63,7 +63,8 @@ def _with_null(scored: Scored) -> ComparisonRow:
     if len(draws) < 2:
         mean = draws.item() if len(draws) else None
         return replace(row, null_mean=mean, notes=_joined([*notes, f"{len(draws)} draws: no p-value"]))
-    found = compared(scored.observed, draws, scored.measure.higher_is_better, torch.float32)
+    measure = scored.measure
+    found = compared(scored.observed, draws, measure.higher_is_better, torch.float32, measure.bounded)
     inert = found.null_std == 0 and found.p_value == 1
     if inert:
         notes.append("every draw gives this score: the null cannot move it")

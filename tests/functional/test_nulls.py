@@ -126,7 +126,8 @@ def test_measures_with_two_halves_use_them_unless_options_forbid() -> None:
     in_halves = {declared.measure for declared in PAIRED if declared.declaration.halves(declared.options, 40)}
     assert in_halves == {
         f.distance_correlation, f.jaccard_similarity, f.joint_rank_jaccard, f.linear_cka, f.mean_cca,
-        f.mutual_knn, f.rank_similarity, f.rbf_cka, f.representational_similarity, f.svcca,
+        f.mutual_knn, f.procrustes_distance, f.rank_similarity, f.rbf_cka, f.representational_similarity,
+        f.svcca,
     }  # fmt: skip
     similarity = declaration_of(f.representational_similarity)
     assert similarity.halves({"max_pairs": 300}, 40) is None

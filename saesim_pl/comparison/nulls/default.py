@@ -15,13 +15,13 @@ def default_null(pairing: Pairing, measure: Measure, n_draws: int = 999, seed: i
     """The null of a measure under a pairing, from the declaration of the measure.
 
     Pairs by correlation: :class:`ShiftedTokensNull`. Measures that see neither the pairing nor how a side
-    is turned, such as the distance of singular values: :class:`GaussianNull`. Other measures of rows as
+    is turned, such as the distance of singular values: :class:`GaussianNull` of both spectra. Other measures of rows as
     they come: :class:`PermutationNull`. Everything else: :class:`ReflectionNull`.
     """
     if pairing.by == "correlation":
         return ShiftedTokensNull(n_draws)
     if is_blind(measure.declaration, measure.options, "orthogonal", "row_permutation"):
-        return GaussianNull(n_draws, seed)
+        return GaussianNull(n_draws, seed, like="spectra")
     if pairing.by == "position" and measure.sees_pairing:
         return PermutationNull(n_draws, seed)
     return ReflectionNull(n_draws, seed)

@@ -31,6 +31,23 @@ def _rank(values: Tensor) -> int:
     return int((values > tolerance * values[0].clamp(min=0)).sum())
 
 
+def shrunk_spectrum(rows: Float[Tensor, "n d"]) -> tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]:
+    """Estimated eigenvalues, descending, and eigenvectors of the covariance that rows were drawn from.
+
+    The eigenvalues of a sample are spread more widely than those of its source. Ledoit and Wolf (2004) draw
+    them towards their mean as far as the fourth moments of the rows say; the rows are not centered.
+    """
+    x = rows.double()
+    n = len(x)
+    values, vectors = torch.linalg.eigh(x.T @ x / n)
+    values, vectors = values.flip(0).clamp(min=0), vectors.flip(1)
+    mean = values.mean()
+    spread = (values - mean).square().sum()
+    error = (x.square().sum(dim=1).square().mean() - values.square().sum()) / n
+    weight = (error / spread).clamp(max=1) if spread > 0 else spread.new_ones(())
+    return (1 - weight) * values + weight * mean, vectors
+
+
 def whitening(scatter: Float[Tensor, "d d"]) -> Float[Tensor, "d rank"]:
     """``W`` with ``W^T scatter W = 1``; centred rows times ``W`` are an orthonormal basis of their columns.
 
