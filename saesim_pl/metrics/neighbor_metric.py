@@ -5,8 +5,8 @@ from typing import Any, get_args
 from saesim_pl.checks import check_counts
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
 from saesim_pl.functional.ground.inputs import check_option
-from saesim_pl.functional.neighbors.nearest_neighbours import NeighbourMetric
 from saesim_pl.functional.neighbors.paired_neighbours import MAX_CHANCE
+from saesim_pl.functional.neighbors.points import NeighbourMetric
 from saesim_pl.metrics.rows_metric import RowsMetric
 
 

@@ -19,12 +19,11 @@ from saesim_pl.functional import (
     match_by_correlation,
     matched_cosine_similarity,
     mean_max_cosine_similarity,
-    nearest_neighbours,
     rank_similarity,
     second_order_cosine_similarity,
 )
 from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_of_neighbours
-from saesim_pl.functional.neighbors.nearest_neighbours import permute_neighbours
+from saesim_pl.functional.neighbors.paired_neighbours import neighbour_halves
 from saesim_pl.metrics import ActivationCorrelation
 
 
@@ -92,10 +91,11 @@ def permutations(n: int = 2000, d: int = 256, m: int = 999) -> None:
     a, b = (torch.randn(n, d, generator=generator) for _ in range(2))
 
     def null() -> None:
-        of_a, of_b = nearest_neighbours(a, 10), nearest_neighbours(b, 10)
+        halves = neighbour_halves(jaccard_of_neighbours)
+        of_a, of_b = halves.prepare(a), halves.prepare(b)
         for _ in range(m):
             order = torch.randperm(n, generator=generator)
-            jaccard_of_neighbours(of_a, permute_neighbours(of_b, order)).mean()
+            halves.repaired(of_a, of_b, order)
 
     print(f"{m} permutations of Jaccard at {n} x {d}: {best_time(null, 1):.2f} s")
 
@@ -118,7 +118,7 @@ def sparse_latents(d_sae: int, active: int = 32, batch: int = 4096) -> None:
 
 def resident_bytes() -> int:
     with open("/proc/self/statm") as status:
-        return int(status.read().split()[1]) * 4096
+        return int(status.read().halves()[1]) * 4096
 
 
 def with_peak(work: Callable[[], Tensor]) -> tuple[float, float, float]:

@@ -10,12 +10,11 @@ from saesim_pl.functional import (
     expected_max_cosine,
     expected_rank_similarity,
     mean_max_cosine_similarity,
-    nearest_neighbours,
-    permute_neighbours,
 )
 from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_of_neighbours
 from saesim_pl.functional.neighbors.joint_rank_jaccard import joint_rank_jaccard_of_neighbours
 from saesim_pl.functional.neighbors.mutual_knn import mutual_share_of_neighbours
+from saesim_pl.functional.neighbors.paired_neighbours import neighbour_halves
 from saesim_pl.functional.neighbors.rank_similarity import rank_similarity_of_neighbours
 from tests.functional.test_matching import gaussian
 from tests.functional.test_neighbour_measures import Measure
@@ -33,9 +32,10 @@ from tests.functional.test_neighbour_measures import Measure
 @pytest.mark.parametrize(("n", "k"), [(60, 3), (80, 20)])
 def test_chance_is_what_random_pairings_give(per_row: Measure, expected: Callable, n: int, k: int) -> None:
     generator = torch.Generator().manual_seed(0)
-    of_a, of_b = nearest_neighbours(gaussian(0, n), k), nearest_neighbours(gaussian(1, n), k)
+    halves = neighbour_halves(per_row, k, max_chance=1)
+    of_a, of_b = halves.prepare(gaussian(0, n)), halves.prepare(gaussian(1, n))
     orders = [torch.randperm(n, generator=generator) for _ in range(200)]
-    values = torch.stack([per_row(of_a, permute_neighbours(of_b, order)).mean() for order in orders])
+    values = torch.stack([halves.repaired(of_a, of_b, order) for order in orders])
     error = values.std().item() / math.sqrt(len(values))
     assert abs(values.mean().item() - expected(n, k)) < 4 * error
     assert error < 0.05 * expected(n, k)

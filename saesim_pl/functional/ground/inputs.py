@@ -83,6 +83,13 @@ def _check_both(a: Tensor, b: Tensor, names: tuple[str, str], finite: bool) -> N
 def unit_rows(matrix: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
     """Rows divided by their L2 norm; a zero row stays zero, so its cosine with anything is 0."""
     norm = matrix.norm(dim=1, keepdim=True)
+    limits = torch.finfo(matrix.dtype)
+    # Squares of entries this large or this small leave the range of their dtype.
+    safe = (norm > (limits.tiny / limits.eps) ** 0.5) & (norm < limits.max**0.5)
+    if not safe.all():
+        largest = matrix.detach().abs().amax(dim=1, keepdim=True)
+        matrix = matrix / largest.where(~safe & (largest > 0), 1.0)
+        norm = matrix.norm(dim=1, keepdim=True)
     return matrix / norm.where(norm > 0, 1.0)
 
 

@@ -1,19 +1,21 @@
 """Jaccard similarity of nearest-neighbour sets."""
 
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
 from saesim_pl.functional.ground.declaration import declared
-from saesim_pl.functional.neighbors.nearest_neighbours import NeighbourMetric, neighbour_overlap
+from saesim_pl.functional.neighbors.neighbour_sets import NeighbourSets, expected_overlap
 from saesim_pl.functional.neighbors.paired_neighbours import (
     BLIND_NEIGHBOURS,
     MAX_CHANCE,
     fewest_rows,
+    mean_score,
     neighbour_halves,
     paired_neighbours,
     scores_of_rows,
 )
+from saesim_pl.functional.neighbors.points import NeighbourMetric
 
 
 @declared(
@@ -63,13 +65,10 @@ def jaccard_similarity(
         0.23
     """
     found = paired_neighbours(a, b, k, metric, max_chance, memory_budget)
-    scores = jaccard_of_neighbours(found.neighbours_a, found.neighbours_b)
-    return scores.mean().to(found.points_a.dtype)
+    return mean_score(jaccard_of_neighbours(*found), a, b)
 
 
-def jaccard_of_neighbours(
-    neighbours_a: Int64[Tensor, "n k"], neighbours_b: Int64[Tensor, "n k"]
-) -> Float[Tensor, " n"]:
+def jaccard_of_neighbours(neighbours_a: NeighbourSets, neighbours_b: NeighbourSets) -> Float[Tensor, " n"]:
     """Share of each row's neighbours that are in both sets."""
-    shared = neighbour_overlap(neighbours_a, neighbours_b).double()
-    return shared / (2 * neighbours_a.shape[1] - shared)
+    shared = expected_overlap(neighbours_a, neighbours_b)
+    return shared / (2 * neighbours_a.index.shape[1] - shared)

@@ -1,20 +1,22 @@
 """Jaccard similarity and rank similarity of nearest neighbours in one."""
 
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
 from saesim_pl.functional.ground.declaration import declared
 from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_of_neighbours
-from saesim_pl.functional.neighbors.nearest_neighbours import NeighbourMetric
+from saesim_pl.functional.neighbors.neighbour_sets import NeighbourSets
 from saesim_pl.functional.neighbors.paired_neighbours import (
     BLIND_NEIGHBOURS,
     MAX_CHANCE,
     fewest_rows,
+    mean_score,
     neighbour_halves,
     paired_neighbours,
     scores_of_rows,
 )
+from saesim_pl.functional.neighbors.points import NeighbourMetric
 from saesim_pl.functional.neighbors.rank_similarity import rank_similarity_of_neighbours
 
 
@@ -64,12 +66,11 @@ def joint_rank_jaccard(
         0.136
     """
     found = paired_neighbours(a, b, k, metric, max_chance, memory_budget)
-    scores = joint_rank_jaccard_of_neighbours(found.neighbours_a, found.neighbours_b)
-    return scores.mean().to(found.points_a.dtype)
+    return mean_score(joint_rank_jaccard_of_neighbours(*found), a, b)
 
 
 def joint_rank_jaccard_of_neighbours(
-    neighbours_a: Int64[Tensor, "n k"], neighbours_b: Int64[Tensor, "n k"]
+    neighbours_a: NeighbourSets, neighbours_b: NeighbourSets
 ) -> Float[Tensor, " n"]:
     """Product of both similarities for each row."""
     jaccard = jaccard_of_neighbours(neighbours_a, neighbours_b)

@@ -1,19 +1,21 @@
 """Mutual nearest neighbours."""
 
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
 from saesim_pl.functional.ground.declaration import declared
-from saesim_pl.functional.neighbors.nearest_neighbours import NeighbourMetric, neighbour_overlap
+from saesim_pl.functional.neighbors.neighbour_sets import NeighbourSets, expected_overlap
 from saesim_pl.functional.neighbors.paired_neighbours import (
     BLIND_NEIGHBOURS,
     MAX_CHANCE,
     fewest_rows,
+    mean_score,
     neighbour_halves,
     paired_neighbours,
     scores_of_rows,
 )
+from saesim_pl.functional.neighbors.points import NeighbourMetric
 
 
 @declared(
@@ -62,12 +64,11 @@ def mutual_knn(
         0.333
     """
     found = paired_neighbours(a, b, k, metric, max_chance, memory_budget)
-    scores = mutual_share_of_neighbours(found.neighbours_a, found.neighbours_b)
-    return scores.mean().to(found.points_a.dtype)
+    return mean_score(mutual_share_of_neighbours(*found), a, b)
 
 
 def mutual_share_of_neighbours(
-    neighbours_a: Int64[Tensor, "n k"], neighbours_b: Int64[Tensor, "n k"]
+    neighbours_a: NeighbourSets, neighbours_b: NeighbourSets
 ) -> Float[Tensor, " n"]:
     """How much of each row's ``k`` neighbours the two sets have in common."""
-    return neighbour_overlap(neighbours_a, neighbours_b).double() / neighbours_a.shape[1]
+    return expected_overlap(neighbours_a, neighbours_b) / neighbours_a.index.shape[1]

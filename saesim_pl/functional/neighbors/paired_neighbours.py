@@ -2,24 +2,18 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
 from saesim_pl.functional.ground.declaration import Blind, Options
-from saesim_pl.functional.ground.inputs import check_paired
+from saesim_pl.functional.ground.inputs import check_paired, same_precision
 from saesim_pl.functional.ground.similarity_warning import warn_few_pairs
 from saesim_pl.functional.halves import Halves
-from saesim_pl.functional.neighbors.nearest_neighbours import (
-    NeighbourMetric,
-    check_neighbours,
-    nearest_neighbours,
-    neighbour_points,
-    neighbours_of_points,
-    permute_neighbours,
-)
+from saesim_pl.functional.neighbors.nearest_neighbours import check_neighbours, sets_of_points
+from saesim_pl.functional.neighbors.neighbour_sets import NeighbourSets
+from saesim_pl.functional.neighbors.points import NeighbourMetric, points_of
 from saesim_pl.functional.neighbors.repeated_rows import warn_repeated_rows
 
 MAX_CHANCE = 0.25
@@ -32,16 +26,6 @@ BLIND_NEIGHBOURS = (
 """Transformations that leave measures of neighbours alone."""
 
 
-@dataclass(frozen=True)
-class PairedNeighbours:
-    """What one comparison of neighbours needs: the points of both sides and their neighbours."""
-
-    points_a: Float[Tensor, "n d_a"]
-    points_b: Float[Tensor, "n d_b"]
-    neighbours_a: Int64[Tensor, "n k"]
-    neighbours_b: Int64[Tensor, "n k"]
-
-
 def paired_neighbours(
     a: Float[Tensor, "n d_a"],
     b: Float[Tensor, "n d_b"],
@@ -49,8 +33,8 @@ def paired_neighbours(
     metric: NeighbourMetric = "cosine",
     max_chance: float = MAX_CHANCE,
     memory_budget: int = MEMORY_BUDGET,
-) -> PairedNeighbours:
-    """Search both sides; warns of fewer than 10 pairs, of repeated rows and of zero rows.
+) -> tuple[NeighbourSets, NeighbourSets]:
+    """Neighbours on both sides; warns of fewer than 10 pairs, of repeated rows and of zero rows.
 
     Raises:
         ValueError: Rows are not paired, ``k`` does not lie in [1, n - 1], the metric is unknown, or the
@@ -61,16 +45,20 @@ def paired_neighbours(
     warn_few_pairs(len(a))
     sides = []
     for name, x in (("a", a), ("b", b)):
-        points = neighbour_points(x, metric)
-        neighbours = neighbours_of_points(points, k, metric, memory_budget)
-        warn_repeated_rows(name, points, neighbours[:, 0], metric == "euclidean", memory_budget)
-        sides.append((points, neighbours))
-    (points_a, neighbours_a), (points_b, neighbours_b) = sides
-    return PairedNeighbours(points_a, points_b, neighbours_a, neighbours_b)
+        points = points_of(x, metric)
+        sets = sets_of_points(points, k, memory_budget)
+        warn_repeated_rows(name, points, sets.index[:, 0], metric == "euclidean", memory_budget)
+        sides.append(sets)
+    return sides[0], sides[1]
+
+
+def mean_score(scores: Float[Tensor, " n"], *sides: Tensor) -> Float[Tensor, ""]:
+    """Mean score of the rows, in the precision of the sides, float32 at least."""
+    return scores.mean().to(same_precision(*sides)[0].dtype)
 
 
 def scores_of_rows(
-    scores: Callable[[Tensor, Tensor], Float[Tensor, " n"]],
+    scores: Callable[[NeighbourSets, NeighbourSets], Float[Tensor, " n"]],
     a: Float[Tensor, "n d_a"],
     b: Float[Tensor, "n d_b"],
     k: int = 10,
@@ -79,8 +67,7 @@ def scores_of_rows(
     memory_budget: int = MEMORY_BUDGET,
 ) -> Float[Tensor, " n"]:
     """``scores`` of each row from the neighbours of both sides; see :func:`paired_neighbours`."""
-    found = paired_neighbours(a, b, k, metric, max_chance, memory_budget)
-    return scores(found.neighbours_a, found.neighbours_b)
+    return scores(*paired_neighbours(a, b, k, metric, max_chance, memory_budget))
 
 
 def fewest_rows(options: Options) -> int:
@@ -114,7 +101,7 @@ def _check_k(n: int, k: int, metric: str, max_chance: float) -> None:
 
 
 def neighbour_halves(
-    scores: Callable[[Tensor, Tensor], Float[Tensor, " n"]],
+    scores: Callable[[NeighbourSets, NeighbourSets], Float[Tensor, " n"]],
     k: int = 10,
     metric: NeighbourMetric = "cosine",
     max_chance: float = MAX_CHANCE,
@@ -130,8 +117,8 @@ def neighbour_halves(
         memory_budget: Bytes for temporaries.
     """
 
-    def prepare(rows: Tensor) -> Tensor:
+    def prepare(rows: Tensor) -> NeighbourSets:
         _check_k(len(rows), k, metric, max_chance)
-        return nearest_neighbours(rows, k, metric, memory_budget)
+        return sets_of_points(points_of(rows, metric), k, memory_budget)
 
-    return Halves(prepare, lambda a, b: scores(a, b).mean(), permute_neighbours)
+    return Halves(prepare, lambda a, b: scores(a, b).mean(), NeighbourSets.permuted)

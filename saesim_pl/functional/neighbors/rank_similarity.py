@@ -6,15 +6,17 @@ from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
 from saesim_pl.functional.ground.declaration import declared
-from saesim_pl.functional.neighbors.nearest_neighbours import NeighbourMetric
+from saesim_pl.functional.neighbors.neighbour_sets import NeighbourSets, with_expected
 from saesim_pl.functional.neighbors.paired_neighbours import (
     BLIND_NEIGHBOURS,
     MAX_CHANCE,
     fewest_rows,
+    mean_score,
     neighbour_halves,
     paired_neighbours,
     scores_of_rows,
 )
+from saesim_pl.functional.neighbors.points import NeighbourMetric
 
 
 @declared(
@@ -66,23 +68,31 @@ def rank_similarity(
         0.379
     """
     found = paired_neighbours(a, b, k, metric, max_chance, memory_budget)
-    scores = rank_similarity_of_neighbours(found.neighbours_a, found.neighbours_b)
-    return scores.mean().to(found.points_a.dtype)
+    return mean_score(rank_similarity_of_neighbours(*found), a, b)
 
 
 def rank_similarity_of_neighbours(
-    neighbours_a: Int64[Tensor, "n k"], neighbours_b: Int64[Tensor, "n k"]
+    neighbours_a: NeighbourSets, neighbours_b: NeighbourSets
 ) -> Float[Tensor, " n"]:
-    """Rank similarity of each row."""
-    k = neighbours_a.shape[1]
-    weights = rank_weights(k).to(neighbours_a.device)
-    total, shared = (torch.zeros(len(neighbours_a), dtype=torch.float64, device=weights.device) for _ in "ab")
-    for rank, column in enumerate(neighbours_b.split(1, dim=1)):
-        equal = (neighbours_a == column).double()
+    """Rank similarity of each row; of tied rows, expected total over the sum for the expected number."""
+    total, shared = _total_and_shared(neighbours_a.index, neighbours_b.index)
+    weights = rank_weights(neighbours_a.index.shape[1])
+    total = with_expected(total, neighbours_a, neighbours_b, weights)
+    shared = with_expected(shared, neighbours_a, neighbours_b, torch.ones_like(weights))
+    # 1 + 1/2 + ... + 1/m, which this continues to the m between whole numbers.
+    harmonic = torch.digamma(shared + 1) - torch.digamma(torch.ones_like(shared))
+    return total / harmonic.clamp(min=1)
+
+
+def _total_and_shared(a: Int64[Tensor, "n k"], b: Int64[Tensor, "n k"]) -> tuple[Tensor, Tensor]:
+    """Weights of each row's common neighbours, and their number."""
+    weights = rank_weights(a.shape[1]).to(a.device)
+    total, shared = (torch.zeros(len(a), dtype=torch.float64, device=a.device) for _ in "ab")
+    for rank, column in enumerate(b.split(1, dim=1)):
+        equal = (a == column).double()
         total += equal @ weights[:, rank]
         shared += equal.sum(dim=1)
-    harmonic = (1 / torch.arange(1, k + 1, dtype=torch.float64, device=weights.device)).cumsum(dim=0)
-    return total / harmonic[(shared.long() - 1).clamp(min=0)]
+    return total, shared
 
 
 def rank_weights(k: int) -> Float[Tensor, "k k"]:

@@ -3,35 +3,49 @@
 import warnings
 
 import torch
+from jaxtyping import Int64
 from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET, row_blocks
 from saesim_pl.functional.ground.similarity_warning import SimilarityWarning
+from saesim_pl.functional.neighbors.points import Points
 
 
 def warn_repeated_rows(
-    name: str, x: Tensor, nearest: Tensor, zero_has_neighbours: bool, memory_budget: int = MEMORY_BUDGET
+    name: str,
+    points: Points,
+    nearest: Int64[Tensor, " n"],
+    zero_has_neighbours: bool,
+    memory_budget: int = MEMORY_BUDGET,
 ) -> None:
     """Warn of rows equal to their nearest neighbour, and of zero rows where those have no direction.
 
     Args:
         name: Name of the argument, for the message.
-        x: Rows as they were compared.
+        points: Rows as they were compared.
         nearest: Index of the nearest other row of each row.
         zero_has_neighbours: Whether a zero row is a point like any other.
         memory_budget: Bytes for temporaries.
     """
-    tolerance = 8 * torch.finfo(x.dtype).eps * x.abs().max()
-    repeated = zero = 0
-    for block in row_blocks(len(x), 2 * x.shape[1] * x.element_size(), memory_budget):
-        alive = x[block].any(dim=1)
-        same = (x[block] - x[nearest[block]]).abs_().amax(dim=1) <= tolerance
-        repeated += int((same & (alive | zero_has_neighbours)).sum())
-        zero += int((~alive).sum())
+    x, rows = points.x, points.rows
+    zero = torch.cat([~x[block].any(dim=1) for block in row_blocks(len(x), 2 * x.shape[1], memory_budget)])
+    tolerance = 8 * torch.finfo(x.dtype).eps
+    near = torch.cat(
+        [
+            (rows[block] - rows[nearest[block]]).abs_().amax(dim=1) <= 2 * tolerance
+            for block in row_blocks(len(x), 2 * x.shape[1] * x.element_size(), memory_budget)
+        ]
+    )
+    near &= ~zero | zero_has_neighbours
+    repeated = 0
+    for index in near.nonzero().squeeze(1).split(max(1, memory_budget // (48 * x.shape[1]))):
+        some, others = points.exact(index), points.exact(nearest[index])
+        largest = (some + points.mean).abs_().amax(dim=1)
+        repeated += int(((some - others).abs_().amax(dim=1) <= tolerance * largest).sum())
     if repeated:
         _warn(f"{repeated} of {len(x)} rows of {name} repeat another row, as many-to-one pairs would")
-    if zero and not zero_has_neighbours:
-        _warn(f"{zero} of {len(x)} rows of {name} are zero: their neighbours are the lowest indices")
+    if zero.any() and not zero_has_neighbours:
+        _warn(f"{int(zero.sum())} of {len(x)} rows of {name} are zero: all other rows are as near")
 
 
 def _warn(message: str) -> None:

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET, row_blocks
 from saesim_pl.functional.ground.declaration import Blind, declared
+from saesim_pl.functional.ground.inputs import same_precision, unit_rows
 from saesim_pl.functional.neighbors.paired_neighbours import MAX_CHANCE, fewest_rows, paired_neighbours
 
 
@@ -64,12 +65,24 @@ def second_order_cosines(
     memory_budget: int = MEMORY_BUDGET,
 ) -> Float[Tensor, " n"]:
     """:func:`second_order_cosine_similarity` of each row."""
-    found = paired_neighbours(a, b, k, "cosine", max_chance, memory_budget)
-    candidates, wanted = union_of_neighbours(found.neighbours_a, found.neighbours_b)
-    u = cosine_distances(found.points_a, candidates, memory_budget) * wanted
-    v = cosine_distances(found.points_b, candidates, memory_budget) * wanted
-    scale = u.norm(dim=1) * v.norm(dim=1)
-    return (u * v).sum(dim=1) / scale.where(scale > 0, 1.0)
+    sets_a, sets_b = paired_neighbours(a, b, k, "cosine", max_chance, memory_budget)
+    units = [unit_rows(x) for x in same_precision(a, b)]
+    candidates, wanted = union_of_neighbours(sets_a.index, sets_b.index)
+    u, v = (cosine_distances(x, candidates, memory_budget) for x in units)
+    scores = _weighted_cosine(u, v, wanted.to(u.dtype))
+    tied = (sets_a.tied | sets_b.tied).nonzero().squeeze(1)
+    for part in row_blocks(len(tied), 5 * 8 * len(a), memory_budget):
+        rows = tied[part]
+        either = 1 - (1 - sets_a.memberships(rows)) * (1 - sets_b.memberships(rows))
+        u, v = ((1 - x[rows] @ x.T).clamp(min=0) for x in units)
+        scores = scores.index_copy(0, rows, _weighted_cosine(u, v, either.to(u.dtype)))
+    return scores
+
+
+def _weighted_cosine(u: Tensor, v: Tensor, weight: Tensor) -> Float[Tensor, " n"]:
+    """Cosine of each row of ``u`` with the same row of ``v``; 0 where one is zero."""
+    scale = ((weight * u.square()).sum(dim=1) * (weight * v.square()).sum(dim=1)).sqrt()
+    return (weight * u * v).sum(dim=1) / scale.where(scale > 0, 1.0)
 
 
 def union_of_neighbours(
