@@ -7,11 +7,11 @@ from torch import Tensor
 
 from saesim_pl.functional.geometry.dissimilarities import comparable_rows
 from saesim_pl.functional.geometry.representational_similarity import (
-    MAX_PAIRS,
     has_sums,
     representational_similarity,
     representational_similarity_from_sums,
 )
+from saesim_pl.functional.geometry.row_sample import MAX_PAIRS
 from saesim_pl.metrics.paired_rows import PairedRowsStore, rows_of
 from saesim_pl.metrics.paired_sums import PairedSumsStore, sums_of
 from saesim_pl.metrics.similarity_metric import SimilarityMetric
@@ -25,7 +25,7 @@ class RepresentationalSimilarity(SimilarityMetric):
     Args:
         dissimilarity: Between rows of one side.
         comparison: Between the dissimilarities of the two sides.
-        max_pairs: Most pairs to rank; above, as many are sampled.
+        max_pairs: Most pairs to rank; above, rows are sampled.
         seed: Of the sample.
         kwargs: See :class:`torchmetrics.Metric`.
 

@@ -91,7 +91,7 @@ def test_bad_input_is_refused_by_name_and_number(declared: Invariance) -> None:
         (lambda a: representational_similarity(a, a, "manhattan"), "dissimilarity must be one of"),
         (lambda a: representational_similarity(a, a, comparison="tau"), "comparison must be one of"),
         (lambda a: representational_similarity(a[:2], a[:2]), "3 rows are needed, got 2"),
-        (lambda a: sampled_similarity(a, a, n_pairs=100), "at least 200"),
+        (lambda a: sampled_similarity(a, a, max_pairs=44), "at least 45"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::saesim_pl.functional.SimilarityWarning")

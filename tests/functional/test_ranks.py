@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import rankdata
 
-from saesim_pl.functional.geometry.ranks import _average_ranks_by_unique, average_ranks
+from saesim_pl.functional.geometry.ranks import _average_ranks_by_sorting, average_ranks
 
 RNG = np.random.default_rng(0)
 VALUES = {
@@ -16,7 +16,7 @@ VALUES = {
     "one_value": np.array([2.0]),
     # Rounded to the bits left beside a position, most of these are one value; some are truly tied.
     "outlier": np.concatenate([[1e18], RNG.standard_normal(3000), np.zeros(500), RNG.standard_normal(500)]),
-    "neighbours": 1 + RNG.permutation(4000) * np.finfo(float).eps,
+    "neighbours": 1 + RNG.permutation(4000) * 2.0**-43,
     "denormal": RNG.permutation(200) * 5e-324,
     "signed_zeros": np.array([0.0, -0.0, 1.0, -1.0, -0.0]),
 }
@@ -26,4 +26,13 @@ VALUES = {
 def test_ranks_are_exact(name: str) -> None:
     values = torch.from_numpy(VALUES[name])
     np.testing.assert_array_equal(average_ranks(values).numpy(), rankdata(values.numpy()) - 1)
-    np.testing.assert_array_equal(_average_ranks_by_unique(values).numpy(), rankdata(values.numpy()) - 1)
+    np.testing.assert_array_equal(_average_ranks_by_sorting(values).numpy(), rankdata(values.numpy()) - 1)
+
+
+@pytest.mark.parametrize("bits", [1, 3, 40])
+def test_values_parted_by_rounding_share_their_rank(bits: int) -> None:
+    exact = RNG.integers(1, 50, 4000) / 7 * 2.0**-bits
+    noisy = torch.from_numpy(exact * (1 + RNG.integers(-8, 9, 4000) * np.finfo(float).eps))
+    expected = rankdata(exact) - 1
+    np.testing.assert_array_equal(average_ranks(noisy).numpy(), expected)
+    np.testing.assert_array_equal(_average_ranks_by_sorting(noisy).numpy(), expected)

@@ -6,12 +6,18 @@ import warnings
 
 import pytest
 import torch
+from scipy.spatial.distance import pdist
 from scipy.stats import pearsonr, spearmanr
 from torch import Tensor
 
 from saesim_pl import functional as f
-from saesim_pl.functional import SimilarityWarning, representational_similarity
+from saesim_pl.functional import SimilarityWarning, permutation_null, representational_similarity
 from saesim_pl.functional.geometry.representational_similarity import sampled_similarity
+from saesim_pl.functional.geometry.representational_similarity_halves import (
+    representational_similarity_halves,
+)
+from saesim_pl.functional.geometry.row_sample import sampled_rows
+from saesim_pl.functional.ground.declaration import declaration_of
 
 
 def _normal(*shape: int, seed: int = 0) -> Tensor:
@@ -102,19 +108,69 @@ def test_rsa_is_the_correlation_of_distances(dissimilarity: str, width: int) -> 
     assert value.item() == pytest.approx(spearmanr(*distances).statistic, rel=1e-9)
 
 
-def test_rsa_of_many_rows_samples_pairs_and_says_so() -> None:
+def test_rsa_of_many_rows_samples_rows_and_says_so() -> None:
     a = _normal(300, 6)
     b = a + _normal(300, 6, seed=1)
     exact = representational_similarity(a, b)
-    with pytest.warns(SimilarityWarning, match=r"ranked 20000 sampled pairs of 44850 \(seed 5\)"):
-        value = representational_similarity(a, b, max_pairs=20000, seed=5)
-    estimate = sampled_similarity(a, b, n_pairs=20000, seed=5)
+    with pytest.warns(
+        SimilarityWarning, match=r"pairs of 100 sampled rows of 300 \(seed 5\): standard error"
+    ):
+        value = representational_similarity(a, b, max_pairs=4950, seed=5)
+    estimate = sampled_similarity(a, b, max_pairs=4950, seed=5)
     assert value == estimate.similarity
-    errors = torch.stack(
-        [sampled_similarity(a, b, n_pairs=20000, seed=seed).similarity - exact for seed in range(30)]
+    many = [sampled_similarity(a, b, max_pairs=4950, seed=seed) for seed in range(40)]
+    errors = torch.stack([one.similarity - exact for one in many])
+    stated = torch.stack([one.standard_error for one in many])
+    assert stated.mean().item() == pytest.approx(errors.std().item(), rel=0.3)
+    assert errors.mean().abs() < 4 * errors.std() / 40**0.5
+    assert sampled_similarity(a, b, max_pairs=44850).standard_error == 0
+
+
+def test_halves_of_many_rows_take_the_same_sample() -> None:
+    a = _normal(60, 6)
+    b = a + _normal(60, 6, seed=1)
+    halves = declaration_of(representational_similarity).halves({"max_pairs": 190, "seed": 4}, 60)
+    assert halves is not None
+    sides = halves.prepare(a), halves.prepare(b)
+    sample = sampled_rows(60, 190, 4)
+    value = sampled_similarity(a, b, max_pairs=190, seed=4).similarity.item()
+    assert halves.repaired(*sides, torch.arange(60)).item() == pytest.approx(value, abs=1e-12)
+    order = torch.randperm(60, generator=torch.Generator().manual_seed(0))
+    ranks = order[sample].sort().indices.sort().indices
+    expected = representational_similarity(a[sample], b[sample][ranks]).item()
+    assert halves.repaired(*sides, order).item() == pytest.approx(expected, abs=1e-12)
+    assert halves.compare(sides[0], halves.permute(sides[1], order)).item() == pytest.approx(
+        expected, abs=1e-12
     )
-    assert estimate.standard_error.item() == pytest.approx(errors.std().item(), rel=0.6)
-    assert errors.mean().abs() < 4 * errors.std() / 30**0.5
+    with pytest.warns(SimilarityWarning, match="20 sampled rows"):
+        null = permutation_null(representational_similarity, a, b, 99, max_pairs=190, seed=4)
+    assert null.p_value == 0.01
+    assert abs(null.null_mean) < 0.1
+
+
+def _k_hot(n: int, d: int, k: int) -> Tensor:
+    g = torch.Generator().manual_seed(0)
+    rows = [torch.randperm(d, generator=g)[:k] for _ in range(n)]
+    return torch.zeros(n, d, dtype=torch.float64).scatter_(1, torch.stack(rows), 1.0)
+
+
+@pytest.mark.parametrize("dissimilarity", ["correlation", "cosine", "euclidean", "squared_euclidean"])
+@pytest.mark.parametrize(("width", "fired"), [(64, 4), (16, 1), (64, 3)])
+def test_rsa_counts_exact_ties_as_scipy_does(dissimilarity: str, width: int, fired: int) -> None:
+    a = _k_hot(80, width, fired)
+    b = (a + _k_hot(160, width, fired)[80:] > 0).double()
+    metric = {"squared_euclidean": "sqeuclidean"}.get(dissimilarity, dissimilarity)
+    # scipy's own rounding, which parts some of its ties.
+    expected = spearmanr(*(pdist(side.numpy(), metric).round(12) for side in (a, b))).statistic
+    order = torch.randperm(width, generator=torch.Generator().manual_seed(1))
+    for side in (a, 3 * a[:, order]):
+        value = representational_similarity(side, b, dissimilarity)
+        assert value.item() == pytest.approx(expected, abs=1e-12)
+        halves = representational_similarity_halves(dissimilarity)
+        compared = halves.compare(halves.prepare(side), halves.prepare(b))
+        assert compared.item() == pytest.approx(expected, abs=1e-12)
+    assert representational_similarity(a, a[:, order], dissimilarity).item() == pytest.approx(1, abs=1e-12)
+    assert representational_similarity(a.float(), b.float(), dissimilarity).item() == pytest.approx(expected)
 
 
 def test_rsa_needs_no_square_matrix(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Dissimilarities between the rows of one matrix, whole or in blocks."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from saesim_pl.functional.ground.inputs import unit_rows
@@ -42,36 +42,30 @@ def dissimilarity_matrix(rows: Float[Tensor, "n d"], dissimilarity: str) -> Floa
     return dissimilarity_block(rows, rows, dissimilarity).fill_diagonal_(0)
 
 
-def dissimilarity_of_pairs(
-    rows: Float[Tensor, "n d"],
-    first: Int[Tensor, " pairs"],
-    second: Int[Tensor, " pairs"],
-    dissimilarity: str,
-) -> Float[Tensor, " pairs"]:
-    """Dissimilarities of chosen pairs of rows."""
-    rows = comparable_rows(rows, dissimilarity)
-    step = max(1, 2**22 // rows.shape[1])
-    pairs = []
-    for some, others in zip(first.split(step), second.split(step), strict=True):
-        if dissimilarity in ("cosine", "correlation"):
-            pairs.append(1 - (rows[some] * rows[others]).sum(1))
-        else:
-            squares = (rows[some] - rows[others]).square().sum(1)
-            pairs.append(squares if dissimilarity == "squared_euclidean" else squares.sqrt())
-    return torch.cat(pairs)
-
-
-def upper_triangle(
+def squares_of_pairs(
     rows: Float[Tensor, "n d"], dissimilarity: str, block: int = 256
 ) -> Float[Tensor, " pairs"]:
-    """Dissimilarities of all pairs i < j in row-major order; the lower triangle is never computed."""
+    """Squared distances of all pairs i < j in row-major order, which rank as the dissimilarities do.
+
+    Of rows of norm 1, about their mean, for ``cosine`` and ``correlation``: that keeps the digits of rows
+    that all point nearly one way. The lower triangle is never computed.
+    """
     rows = comparable_rows(rows, dissimilarity)
+    alive = rows.any(1)
+    rows = rows - rows.mean(0)
+    norms = rows.square().sum(1)
+    # Rounding leaves this much of the distance of equal rows.
+    nothing = 64 * torch.finfo(rows.dtype).eps * norms
+    if dissimilarity in ("cosine", "correlation"):
+        # A zero row lies at 1 from every other, half a squared distance of 2.
+        norms = norms + (~alive).to(norms.dtype)
     n = len(rows)
     pairs = rows.new_empty(n * (n - 1) // 2)
     filled = 0
     for start in range(0, n - 1, block):
-        some = rows[start : start + block]
-        square = dissimilarity_block(some, rows[start:], dissimilarity)
+        some = slice(start, start + block)
+        square = torch.addmm(norms[start:], rows[some], rows[start:].T, alpha=-2).add_(norms[some, None])
+        square.masked_fill_(square < nothing[some, None], 0.0)
         for i, line in enumerate(square[: n - 1 - start]):
             width = len(line) - i - 1
             pairs[filled : filled + width] = line[i + 1 :]

@@ -1,31 +1,26 @@
-"""Rank correlation of the dissimilarities of two sides, over all pairs of rows or a sample of them."""
+"""Rank correlation of the dissimilarities of two sides, over all pairs of rows."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from saesim_pl.functional.geometry.dissimilarities import dissimilarity_of_pairs, upper_triangle
+from saesim_pl.functional.geometry.dissimilarities import squares_of_pairs
 from saesim_pl.functional.geometry.ranks import average_ranks
 from saesim_pl.functional.ground.single_threads import single_threads
 
 Ranks = tuple[Float[Tensor, " pairs"], Float[Tensor, " pairs"]]
 
 
-def ranks_of_all_pairs(a: Tensor, b: Tensor, dissimilarity: str) -> Ranks:
-    """Ranks, on each side, of the dissimilarities of all pairs of rows."""
+def ranks_of_pairs(rows: Float[Tensor, "n d"], dissimilarity: str) -> Float[Tensor, " pairs"]:
+    """Ranks of the dissimilarities of all pairs i < j in row-major order."""
+    return average_ranks(squares_of_pairs(rows, dissimilarity))
+
+
+def ranks_of_both(a: Tensor, b: Tensor, dissimilarity: str) -> Ranks:
+    """:func:`ranks_of_pairs` on each side."""
     # Sorting has one thread only, so each side gets one for all its work.
     with single_threads() as pool:
-        x, y = pool.map(lambda rows: average_ranks(upper_triangle(rows, dissimilarity)), (a, b))
-    return x, y
-
-
-def ranks_of_sampled_pairs(a: Tensor, b: Tensor, dissimilarity: str, n_pairs: int, seed: int) -> Ranks:
-    """The same of pairs drawn with replacement, uniformly among those of distinct rows."""
-    generator = torch.Generator().manual_seed(seed)
-    first = torch.randint(len(a), (n_pairs,), generator=generator)
-    second = (first + torch.randint(1, len(a), (n_pairs,), generator=generator)) % len(a)
-    first, second = first.to(a.device), second.to(a.device)
-    x, y = (average_ranks(dissimilarity_of_pairs(rows, first, second, dissimilarity)) for rows in (a, b))
+        x, y = pool.map(lambda rows: ranks_of_pairs(rows, dissimilarity), (a, b))
     return x, y
 
 
@@ -40,7 +35,25 @@ def compare_ranks(x: Tensor, y: Tensor, comparison: str) -> Float[Tensor, ""]:
     return torch.where(scale > 0, covariance / scale.where(scale > 0, 1.0), 0.0).clamp(-1, 1)
 
 
-def standard_error(x: Tensor, y: Tensor, n_parts: int) -> Float[Tensor, ""]:
-    """Of the correlation of independently drawn pairs, from its spread over equal parts of them."""
-    parts = zip(x.chunk(n_parts), y.chunk(n_parts), strict=True)
-    return torch.stack([compare_ranks(*part, "spearman") for part in parts]).std() / n_parts**0.5
+def standard_error(x: Tensor, y: Tensor, n_rows: int, n_all: int) -> Float[Tensor, ""]:
+    """Of the correlation of the ranks of ``n_rows`` rows that were drawn from ``n_all``.
+
+    The jackknife over rows: how much the correlation moves when the pairs of one row are left out. A
+    sample of most rows is surer than one of few, by ``1 - n_rows / n_all`` in the variance.
+    """
+    x, y = (ranks / len(x) - 0.5 for ranks in (x, y))
+    of_rows = torch.stack([_sums_of_rows(each, n_rows) for each in (x, y, x * x, x * y, y * y)])
+    n_pairs = len(x) - (n_rows - 1)
+    sum_x, sum_y, xx, xy, yy = (of_rows.sum(dim=1, keepdim=True) / 2 - of_rows) / n_pairs
+    scale = ((xx - sum_x**2) * (yy - sum_y**2)).clamp(min=0).sqrt()
+    without = (xy - sum_x * sum_y) / scale.where(scale > 0, 1.0)
+    return (without.var(correction=0) * (n_rows - 1) * (1 - n_rows / n_all)).sqrt()
+
+
+def _sums_of_rows(pairs: Float[Tensor, " pairs"], n_rows: int) -> Float[Tensor, " n"]:
+    """Sum over the pairs that each row is in."""
+    sums = pairs.new_zeros(n_rows)
+    for i, others in enumerate(pairs.split(list(range(n_rows - 1, 0, -1)))):
+        sums[i] += others.sum()
+        sums[i + 1 :] += others
+    return sums

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -13,20 +13,19 @@ from saesim_pl.functional.geometry.dissimilarities import comparable_rows, dissi
 from saesim_pl.functional.geometry.pair_moments import PairMoments, moments_from_sums, moments_of_blocks
 from saesim_pl.functional.geometry.ranked_pairs import (
     compare_ranks,
-    ranks_of_all_pairs,
-    ranks_of_sampled_pairs,
+    ranks_of_both,
     standard_error,
 )
 from saesim_pl.functional.geometry.representational_similarity_halves import (
     representational_similarity_halves,
 )
+from saesim_pl.functional.geometry.row_sample import MAX_PAIRS, rows_to_rank, sampled_rows
 from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_paired
 from saesim_pl.functional.ground.similarity_warning import SimilarityWarning, warn_few_pairs
 from saesim_pl.functional.halves import Halves
 from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, paired_sums
 
-MAX_PAIRS = 20_000_000
 BLOCK_ENTRIES = 2**23
 
 
@@ -75,8 +74,9 @@ def representational_similarity(
     ``rho_a`` and ``pearson``, but far above it by ``cosine``, since dissimilarities share a mean.
 
     Ranks need all pairs in memory, about 50 bytes each. Above ``max_pairs`` (the default is reached at
-    6,325 rows) they are taken of as many sampled pairs, with a warning that names the standard error. The
-    other comparisons are always exact, by sums or by blocks.
+    4,001 rows) they are taken of all pairs of as many sampled rows as have no more pairs, with a warning
+    that names the standard error. The other comparisons are always exact, by sums or by blocks.
+    Dissimilarities that differ by rounding only are ties.
 
     Args:
         a: Rows paired with those of ``b``.
@@ -85,7 +85,7 @@ def representational_similarity(
         comparison: Correlation of ranks (``spearman``; ``rho_a`` counts ties as disagreement),
             ``pearson``, ``cosine``, or the ``l2`` norm of the difference, a distance.
         max_pairs: Most pairs to rank.
-        seed: Of the sample.
+        seed: Of the sample of rows.
 
     Returns:
         Similarity in [-1, 1], 0 when a side does not vary; distance in [0, inf) by ``l2``.
@@ -103,13 +103,12 @@ def representational_similarity(
     """
     check_options(dissimilarity, comparison)
     _check_rows(a, b)
-    n = len(a)
-    if comparison in RANKED and n * (n - 1) // 2 > max_pairs:
+    if comparison in RANKED and rows_to_rank(len(a), max_pairs) < len(a):
         sampled = sampled_similarity(a, b, dissimilarity, comparison, max_pairs, seed)
-        _warn_sampled(sampled, n * (n - 1) // 2, max_pairs, seed)
+        _warn_sampled(sampled, len(a), max_pairs, seed)
         value = sampled.similarity
     elif comparison in RANKED:
-        value = compare_ranks(*ranks_of_all_pairs(a, b, dissimilarity), comparison)
+        value = compare_ranks(*ranks_of_both(a, b, dissimilarity), comparison)
     elif comparison == "l2":
         value = sum((x - y).square().sum() for x, y in _blocks(a, b, dissimilarity)).div(2).sqrt()
     else:
@@ -137,25 +136,27 @@ def sampled_similarity(
     b: Float[Tensor, "n d_b"],
     dissimilarity: str = "correlation",
     comparison: str = "spearman",
-    n_pairs: int = MAX_PAIRS,
+    max_pairs: int = MAX_PAIRS,
     seed: int = 0,
-    n_parts: int = 20,
 ) -> SampledSimilarity:
-    """:func:`representational_similarity` of ``n_pairs`` pairs drawn with replacement.
+    """:func:`representational_similarity` of rows drawn without replacement, and how far it may be off.
 
-    The standard error is that of the mean over ``n_parts`` equal parts of the sample.
+    The standard error is of the distance from the value of all rows, by the jackknife over rows.
     """
     check_options(dissimilarity, comparison)
     _check_rows(a, b)
-    if n_pairs < 10 * n_parts:
-        raise ValueError(f"max_pairs must be at least {10 * n_parts} to estimate an error, got {n_pairs}")
-    x, y = ranks_of_sampled_pairs(a, b, dissimilarity, n_pairs, seed)
-    return SampledSimilarity(compare_ranks(x, y, comparison), standard_error(x, y, n_parts))
+    rows = sampled_rows(len(a), max_pairs, seed).to(a.device)
+    x, y = ranks_of_both(a[rows], b[rows], dissimilarity)
+    return SampledSimilarity(compare_ranks(x, y, comparison), standard_error(x, y, len(rows), len(a)))
 
 
-def _halves(n_rows: int, max_pairs: int = MAX_PAIRS, seed: int = 0, **options: str) -> Halves | None:
-    """Halves are n x n matrices; of more pairs, the measure takes a sample."""
-    return None if n_rows * (n_rows - 1) // 2 > max_pairs else representational_similarity_halves(**options)
+def _halves(
+    n_rows: int, comparison: str = "spearman", max_pairs: int = MAX_PAIRS, **options: Any
+) -> Halves | None:
+    """Halves are n x n matrices, and only ranks are of sampled rows where those are too many."""
+    if comparison not in RANKED and rows_to_rank(n_rows, max_pairs) < n_rows:
+        return None
+    return representational_similarity_halves(comparison=comparison, max_pairs=max_pairs, **options)
 
 
 def _check_rows(a: Tensor, b: Tensor) -> None:
@@ -165,10 +166,10 @@ def _check_rows(a: Tensor, b: Tensor) -> None:
     warn_few_pairs(len(a))
 
 
-def _warn_sampled(sampled: SampledSimilarity, n_pairs: int, max_pairs: int, seed: int) -> None:
+def _warn_sampled(sampled: SampledSimilarity, n_rows: int, max_pairs: int, seed: int) -> None:
     warnings.warn(
-        f"ranked {max_pairs} sampled pairs of {n_pairs} (seed {seed}): standard error "
-        f"{float(sampled.standard_error):.2g}; raise max_pairs for the exact value",
+        f"ranked the pairs of {rows_to_rank(n_rows, max_pairs)} sampled rows of {n_rows} (seed {seed}): "
+        f"standard error {float(sampled.standard_error):.2g}; raise max_pairs for the exact value",
         SimilarityWarning,
         stacklevel=3,
     )
