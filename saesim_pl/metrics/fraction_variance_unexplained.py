@@ -56,5 +56,5 @@ class FractionVarianceUnexplained(KeepsPrecision):
         self.count += len(x)
 
     def compute(self) -> Float[Tensor, ""]:
-        """Share of the variance missed."""
+        """Share of the variance missed; NaN where an entry was NaN, or, with a warning, without variance."""
         return fvu_from_moments(self.residual, self.total, self.square, self.count)

@@ -27,9 +27,12 @@ class SAEQuality(KeepsPrecision):
     - ``dead``: share of latents that fired in no row.
     - ``dense``: share of latents that fired in more than ``dense_threshold`` of the rows.
     - ``fvu``: :func:`~saesim_pl.functional.fraction_variance_unexplained`; 1 minus it is the explained
-      variance, which is therefore not given beside it.
+      variance, which is therefore not given beside it. NaN, with a warning, for activations without
+      variance.
     - ``cosine``: :func:`~saesim_pl.functional.reconstruction_cosine`.
     - ``bias``: :func:`~saesim_pl.functional.relative_reconstruction_bias`, below 1 for shrinkage.
+
+    A NaN among activations or reconstructions makes all numbers NaN that it enters.
 
     Args:
         d_in: Width of the activations.

@@ -81,3 +81,13 @@ def test_rows_may_require_a_gradient(measure) -> None:  # type: ignore[no-untype
     a, b = gaussian(40).requires_grad_(), gaussian(40, seed=1).requires_grad_()
     assert measure(a, b, 3).item() == pytest.approx(measure(a.detach(), b.detach(), 3).item())
     assert torch.equal(nearest_neighbours(a, 3), nearest_neighbours(a.detach(), 3))
+
+
+def test_best_cosines_keep_their_gradient() -> None:
+    a, b = gaussian(20).requires_grad_(), gaussian(30, seed=1)
+    mean_max_cosine_similarity(a, b).backward()
+    units = [x / x.norm(dim=1, keepdim=True) for x in (a.detach(), b)]
+    best = units[1][(units[0] @ units[1].T).argmax(dim=1)]
+    along = (best * units[0]).sum(dim=1, keepdim=True) * units[0]
+    expected = (best - along) / a.detach().norm(dim=1, keepdim=True) / len(a)
+    torch.testing.assert_close(a.grad, expected)

@@ -242,3 +242,16 @@ def test_false_discovery_rates_of_a_table_by_hand() -> None:
     assert false_discovery_control(p_values).tolist() == pytest.approx(expected)
     with pytest.raises(ValueError, match="between 0 and 1"):
         false_discovery_control([0.1, math.nan])
+
+
+def test_small_scores_are_told_apart() -> None:
+    """Rounding is relative to the scores: linear CKA of many rows is near 1e-5, distances have any scale."""
+    g = torch.Generator().manual_seed(0)
+    a = torch.randn(40_000, 4, generator=g)
+    b = 0.1 * a + torch.randn(40_000, 4, generator=g)
+    assert f.permutation_null(f.linear_cka, a, b, 19).p_value == 0.05
+    assert f.permutation_null(f.linear_cka, a, b - 0.1 * a, 19, seed=3).p_value > 0.05
+    tiny = [1e-8 * side[:200] for side in (a, a + b)]
+    assert f.permutation_null(f.procrustes_distance, *tiny, 19, form="distance").p_value == 0.05
+    same = f.permutation_null(f.linear_cka, torch.ones(30, 2), torch.ones(30, 2), 19)
+    assert (same.p_value, same.z) == (1, 0)

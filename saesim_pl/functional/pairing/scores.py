@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from saesim_pl.functional.ground.inputs import same_precision, unit_rows
+from saesim_pl.product import product
 
 Rows = slice | Int64[Tensor, " block"]
 """Some rows: a slice, or their indices."""
@@ -58,7 +59,10 @@ class CosineScores(Scores):
 
     def rows(self, block: Rows) -> Tensor:
         """See :class:`Scores`."""
-        return self._a[block] @ self._b.T
+        rows = self._a[block]
+        # The fast product has no gradient.
+        needs_gradient = torch.is_grad_enabled() and (rows.requires_grad or self._b.requires_grad)
+        return rows @ self._b.T if needs_gradient else product(rows, self._b.T)
 
 
 class MatrixScores(Scores):

@@ -1,9 +1,13 @@
 """Share of the activations' variance that a reconstruction misses."""
 
+import warnings
+
+import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from saesim_pl.functional.ground.inputs import check_paired, check_same_width
+from saesim_pl.functional.ground.similarity_warning import SimilarityWarning
 
 
 def fraction_variance_unexplained(
@@ -20,10 +24,10 @@ def fraction_variance_unexplained(
         x_hat: Their reconstruction.
 
     Returns:
-        A number of at least 0; 0 where ``x`` is constant and met exactly, infinite where it is missed.
+        A number of at least 0.
 
     Raises:
-        ValueError: Shapes or devices differ, or an entry is not finite.
+        ValueError: Shapes or devices differ, an entry is not finite, or all rows of ``x`` are equal.
 
     Example:
         >>> import torch
@@ -35,7 +39,9 @@ def fraction_variance_unexplained(
     check_paired(x, x_hat, ("x", "x_hat"))
     check_same_width(x, x_hat, ("x", "x_hat"))
     x, x_hat = x.double(), x_hat.double()
-    return fvu_from_sums((x - x_hat).square().sum(), (x - x.mean(0)).square().sum())
+    if (x == x[0]).all():
+        raise ValueError(f"x has no variance to explain: its {len(x)} rows are equal")
+    return (x - x_hat).square().sum() / (x - x.mean(0)).square().sum()
 
 
 def fvu_from_moments(
@@ -44,11 +50,17 @@ def fvu_from_moments(
     square: Float[Tensor, ""],
     count: Int64[Tensor, ""],
 ) -> Float[Tensor, ""]:
-    """From the summed squared error and the sums, summed squares and number of the rows of ``x``."""
+    """From the summed squared error and the sums, summed squares and number of the rows of ``x``.
+
+    NaN, with a warning, where the rows have no variance; NaN too where an error or a row was.
+    """
     variance = square - total.square().sum() / count
-    return fvu_from_sums(residual, variance.clamp_min(0))
-
-
-def fvu_from_sums(residual: Float[Tensor, ""], variance: Float[Tensor, ""]) -> Float[Tensor, ""]:
-    """Ratio of the two sums of squares, 0 / 0 counted as met exactly."""
-    return (residual / variance).where(residual > 0, 0.0)
+    # Rounding leaves this much of the variance of a constant.
+    constant = variance <= 64 * torch.finfo(square.dtype).eps * square
+    if count > 0 and constant:
+        warnings.warn(
+            f"fvu is NaN: the activations of {int(count)} rows have no variance to explain",
+            SimilarityWarning,
+            stacklevel=3,
+        )
+    return torch.where(constant, torch.nan, residual / variance)

@@ -42,4 +42,4 @@ def relative_reconstruction_bias(
 
 def bias_from_sums(square: Float[Tensor, ""], product: Float[Tensor, ""]) -> Float[Tensor, ""]:
     """Ratio of the two sums; a reconstruction that is zero throughout has shrunk to 0."""
-    return (square / product).where(square > 0, 0.0)
+    return (square / product).where(square != 0, 0.0)
