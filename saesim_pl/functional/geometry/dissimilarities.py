@@ -30,10 +30,16 @@ def dissimilarity_block(
     """Dissimilarities of :func:`comparable_rows`: 1 - cosine or correlation, or a distance."""
     if dissimilarity in ("cosine", "correlation"):
         return torch.addmm(some.new_ones(1, 1), some, others.T, alpha=-1)
-    squares = torch.addmm(others.square().sum(1), some, others.T, alpha=-2)
-    squares += some.square().sum(1, keepdim=True)
-    squares.clamp_(min=0)
+    squares = _squares(some, others, some.square().sum(1), others.square().sum(1))
     return squares if dissimilarity == "squared_euclidean" else squares.sqrt_()
+
+
+def _squares(some: Tensor, others: Tensor, norms: Tensor, norms_of_others: Tensor) -> Tensor:
+    """``norms`` of both less twice their inner products; equal rows lie at exactly 0."""
+    squares = torch.addmm(norms_of_others, some, others.T, alpha=-2).add_(norms[:, None])
+    # Rounding leaves this much of the distance of equal rows, whose root would not be small.
+    nothing = 64 * torch.finfo(some.dtype).eps * some.square().sum(1, keepdim=True)
+    return squares.masked_fill_(squares < nothing, 0.0).clamp_(min=0)
 
 
 def dissimilarity_matrix(rows: Float[Tensor, "n d"], dissimilarity: str) -> Float[Tensor, "n n"]:
@@ -54,8 +60,6 @@ def squares_of_pairs(
     alive = rows.any(1)
     rows = rows - rows.mean(0)
     norms = rows.square().sum(1)
-    # Rounding leaves this much of the distance of equal rows.
-    nothing = 64 * torch.finfo(rows.dtype).eps * norms
     if dissimilarity in ("cosine", "correlation"):
         # A zero row lies at 1 from every other, half a squared distance of 2.
         norms = norms + (~alive).to(norms.dtype)
@@ -64,8 +68,7 @@ def squares_of_pairs(
     filled = 0
     for start in range(0, n - 1, block):
         some = slice(start, start + block)
-        square = torch.addmm(norms[start:], rows[some], rows[start:].T, alpha=-2).add_(norms[some, None])
-        square.masked_fill_(square < nothing[some, None], 0.0)
+        square = _squares(rows[some], rows[start:], norms[some], norms[start:])
         for i, line in enumerate(square[: n - 1 - start]):
             width = len(line) - i - 1
             pairs[filled : filled + width] = line[i + 1 :]

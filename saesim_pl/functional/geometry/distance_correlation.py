@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.geometry.centred_products import centred_correlation, distance_blocks
 from saesim_pl.functional.geometry.dissimilarities import dissimilarity_matrix
 from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_paired
@@ -22,7 +23,7 @@ def distance_correlation(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -
     """Square root of the correlation of the doubly centred Euclidean distances between rows.
 
     The biased estimate: in the limit 0 exactly when the sides are independent, but for ``d`` near ``n``
-    independent data scores high (0.66 at 72 rows of 14 columns).
+    independent data scores high (0.66 at 72 rows of 14 columns). Distances are made block by block.
 
     Args:
         a: Rows paired with those of ``b``.
@@ -44,13 +45,13 @@ def distance_correlation(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -
     """
     check_paired(a, b)
     warn_few_pairs(len(a))
-    halves = distance_correlation_halves()
-    value = halves.compare(halves.prepare(a.double()), halves.prepare(b.double()))
+    sides = (distance_blocks(rows, "euclidean") for rows in (a, b))
+    value = centred_correlation(*sides, len(a)).clamp(0, 1).sqrt()
     return value.to(torch.promote_types(a.dtype, torch.float32))
 
 
 def distance_correlation_halves() -> Halves:
-    """:func:`distance_correlation` in its two halves: doubly centred distances, and their product."""
+    """:func:`distance_correlation` in its two halves: doubly centred n x n distances, and their product."""
 
     def prepare(rows: Tensor) -> Tensor:
         return unit_centered(dissimilarity_matrix(rows, "euclidean")).to(rows.dtype)

@@ -1,11 +1,12 @@
 """Centred kernel alignment with a Gaussian kernel (Kornblith et al. 2019)."""
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from saesim_pl.functional.geometry.dissimilarities import dissimilarity_matrix
+from saesim_pl.functional.geometry.centred_products import Block, centred_correlation, distance_blocks
+from saesim_pl.functional.geometry.median_of_blocks import median_of_blocks
+from saesim_pl.functional.ground.blocks import row_blocks
 from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_paired
 from saesim_pl.functional.ground.similarity_warning import warn_few_pairs
@@ -25,7 +26,8 @@ def rbf_cka(
 
     The kernel is ``exp(-d^2 / (2 bandwidth^2 m))`` with ``m`` the median of all n x n squared distances,
     those of rows to themselves included; where more than half of those are 0, their mean. Biased:
-    independent data scores well above 0 when rows are few or the bandwidth small.
+    independent data scores well above 0 when rows are few or the bandwidth small. Distances are made
+    block by block, and made again in each of four passes.
 
     Args:
         a: Rows paired with those of ``b``.
@@ -48,23 +50,31 @@ def rbf_cka(
     """
     check_paired(a, b)
     warn_few_pairs(len(a))
-    halves = rbf_cka_halves(bandwidth)
-    value = halves.compare(halves.prepare(a.double()), halves.prepare(b.double()))
+    check_bandwidth(bandwidth)
+    sides = (kernel_blocks(rows, bandwidth) for rows in (a, b))
+    value = centred_correlation(*sides, len(a)).clamp(0, 1)
     return value.to(torch.promote_types(a.dtype, torch.float32))
 
 
 def rbf_cka_halves(bandwidth: float = 1.0) -> Halves:
-    """:func:`rbf_cka` in its two halves: doubly centred kernel matrices of norm 1, and their product."""
+    """:func:`rbf_cka` in its two halves: doubly centred n x n kernels of norm 1, and their product."""
     check_bandwidth(bandwidth)
 
     def prepare(rows: Tensor) -> Tensor:
-        squares = dissimilarity_matrix(rows, "squared_euclidean")
-        scale = _median(squares.flatten())
-        scale = scale if scale > 0 else squares.mean()
-        kernel = (squares / (-2 * bandwidth**2 * scale.where(scale > 0, 1.0))).exp()
+        kernel = kernel_blocks(rows, bandwidth)(slice(0, len(rows)))
         return unit_centered(kernel).to(rows.dtype)
 
     return inner_product_halves(prepare, lambda product: product.clamp(0, 1))
+
+
+def kernel_blocks(rows: Float[Tensor, "n d"], bandwidth: float) -> Block:
+    """Kernel values of some rows with all, made when asked for."""
+    n, squares = len(rows), distance_blocks(rows, "squared_euclidean")
+    scale = median_of_blocks(lambda: map(squares, row_blocks(n, 48 * n)), n * n)
+    if scale == 0:
+        scale = torch.stack([squares(some).sum() for some in row_blocks(n, 48 * n)]).sum() / n**2
+    divisor = -2 * bandwidth**2 * scale.where(scale > 0, 1.0)
+    return lambda some: squares(some).div_(divisor).exp_()
 
 
 def check_bandwidth(bandwidth: float) -> None:
@@ -81,12 +91,3 @@ def unit_centered(matrix: Float[Tensor, "n n"]) -> Float[Tensor, "n n"]:
     # A constant matrix leaves rounding errors only, which must not be blown up to norm 1.
     negligible = norm <= 64 * torch.finfo(matrix.dtype).eps * means.norm() * len(means) ** 0.5
     return torch.where(negligible, 0.0, matrix / norm.where(norm > 0, 1.0))
-
-
-def _median(values: Tensor) -> Tensor:
-    """The median, the mean of the middle two where their number is even."""
-    middle = [(len(values) - 1) // 2, len(values) // 2]
-    if values.device.type == "cpu":
-        # Several times faster than torch's selection.
-        return values.new_tensor(np.partition(values.detach().numpy(), middle)[middle].mean())
-    return values.sort().values[middle].mean()
