@@ -24,7 +24,8 @@ from saesim_pl.functional.neighbors.nearest_neighbours import nearest_neighbours
 from saesim_pl.functional.neighbors.neighbour_sets import neighbour_overlap, permute_neighbours
 from saesim_pl.functional.neighbors.rank_similarity import rank_similarity
 from saesim_pl.functional.neighbors.second_order_cosine_similarity import second_order_cosine_similarity
-from saesim_pl.functional.nulls.bootstrap_interval import Interval, bootstrap_interval
+from saesim_pl.functional.nulls.bootstrap_interval import bootstrap_interval
+from saesim_pl.functional.nulls.bootstrap_of_scores import bootstrap_of_scores
 from saesim_pl.functional.nulls.chance import (
     expected_jaccard,
     expected_joint_rank_jaccard,
@@ -33,6 +34,7 @@ from saesim_pl.functional.nulls.chance import (
 )
 from saesim_pl.functional.nulls.comparison import Comparison
 from saesim_pl.functional.nulls.gaussian_null import gaussian_null
+from saesim_pl.functional.nulls.interval import Interval
 from saesim_pl.functional.nulls.permutation_null import permutation_null
 from saesim_pl.functional.nulls.subset_null import subset_null
 from saesim_pl.functional.pairing.activation_correlation import activation_correlation
@@ -65,6 +67,7 @@ __all__ = [
     "activation_correlation",
     "aligned_cosine_similarity",
     "bootstrap_interval",
+    "bootstrap_of_scores",
     "bures_similarity",
     "concentricity_difference",
     "correlation_match",

@@ -23,6 +23,7 @@ ROWS, WIDTH = 32, 4
 OTHERS = {
     "activation_correlation",
     "bootstrap_interval",
+    "bootstrap_of_scores",
     "expected_jaccard",
     "expected_joint_rank_jaccard",
     "expected_max_cosine",

@@ -165,6 +165,11 @@ def declared(
     return register
 
 
+def declaration_if_any(measure: Callable[..., Tensor]) -> Declaration | None:
+    """The facts about a measure, None for a function that declares none."""
+    return _DECLARATIONS.get(measure)
+
+
 def declaration_of(measure: Callable[..., Tensor]) -> Declaration:
     """The declaration of a measure.
 

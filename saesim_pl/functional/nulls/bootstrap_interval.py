@@ -2,27 +2,20 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
 
+from saesim_pl.functional.ground.declaration import Bounds, declaration_if_any
 from saesim_pl.functional.ground.inputs import check_paired, same_precision
 from saesim_pl.functional.ground.single_threads import single_threads
+from saesim_pl.functional.nulls.interval import Interval, check_level
 from saesim_pl.functional.nulls.null_scores import null_scores
 from saesim_pl.functional.nulls.permutation_null import check_draws, random_orders
 
-
-@dataclass(frozen=True)
-class Interval:
-    """A score and the interval that holds its population value with probability ``level``."""
-
-    value: float
-    low: float
-    high: float
-    level: float
-    n_resamples: int
+# Of the distance between two bounds: a score nearer to one of them counts as being there.
+_EDGE = 1e-12
 
 
 def bootstrap_interval(
@@ -42,7 +35,8 @@ def bootstrap_interval(
     Halves spread about their mean as whole samples do about theirs (the delete-half jackknife, Shao and
     Wu 1989; Politis and Romano 1994). So the population value lies as far from the score as the score of a
     half lies from the halves' mean, which cancels what halving alone does to a score; the score's own bias
-    at n rows remains.
+    at n rows remains. Both are compared after the bounds of the measure are moved to infinity, by a logit
+    or a logarithm, so that no interval reaches beyond them.
 
     Args:
         measure: A function of this package or any other of two paired matrices.
@@ -54,36 +48,73 @@ def bootstrap_interval(
         options: Passed on to the measure.
 
     Returns:
-        The interval, which may reach beyond the measure's range.
+        The interval, within the bounds that the measure declares.
 
     Raises:
-        ValueError: Rows that cannot be paired or fewer than 4, fewer than 2 resamples, a level out of
-            range, or halves that the measure refuses.
+        ValueError: A measure whose rows are not paired, rows that cannot be paired or fewer than 4, fewer
+            than 2 resamples, a level out of range, or halves that the measure refuses.
     """
     check_draws("n_resamples", n_resamples)
     check_paired(a, b)
-    if not 0 < level < 1:
-        raise ValueError(f"level must be between 0 and 1, got {level}")
+    check_level(level)
+    bounds = _bounds_of(measure, options)
     if len(a) < 4:
         raise ValueError(f"halves of at least 4 rows are drawn, got {len(a)}")
     with single_threads() as pool:
         value = float(measure(a, b, **options))
         a, b = same_precision(a.detach(), b.detach())
-        spread = _spread_of_halves(
+        halves = _scores_of_halves(
             pool, lambda rows: measure(a[rows], b[rows], **options), a, n_resamples, seed
         )
-    tails = spread.new_tensor([(1 - level) / 2, (1 + level) / 2])
-    below, above = spread.quantile(tails).tolist()
-    low, high = value - above, value - below
+    tails = halves.new_tensor([(1 + level) / 2, (1 - level) / 2])
+    stretched = _stretched(halves, bounds)
+    # A mean of half of n rows varies by (n - half) / (n half), one of n rows by 1 / n.
+    n, half = len(a), len(a) // 2
+    spread = (stretched - stretched.mean()) * (half / (n - half)) ** 0.5
+    ends = _stretched(halves.new_tensor([value]), bounds) - spread.quantile(tails)
+    low, high = _shrunk(ends, bounds).tolist()
     return Interval(value, low, high, level, n_resamples)
 
 
-def _spread_of_halves(
+def _bounds_of(measure: Callable[..., Tensor], options: dict[str, Any]) -> Bounds:
+    """Lowest and highest value of the measure.
+
+    Raises:
+        ValueError: Its rows are not paired.
+    """
+    declaration = declaration_if_any(measure)
+    if declaration is None:
+        return None, None
+    if declaration.needs != "pairs":
+        raise ValueError(
+            f"{declaration.name} takes no pairs of rows that could be resampled: give the scores that it "
+            "averages, one a row, to bootstrap_of_scores"
+        )
+    return declaration.bounds(options)
+
+
+def _stretched(values: Float[Tensor, " m"], bounds: Bounds) -> Float[Tensor, " m"]:
+    """Values with their bounds moved to infinity, where an interval around a score cannot reach them."""
+    low, high = bounds
+    if low is None:
+        return values
+    if high is None:
+        return (values - low).clamp(min=_EDGE).log()
+    return ((values - low) / (high - low)).clamp(_EDGE, 1 - _EDGE).logit()
+
+
+def _shrunk(values: Float[Tensor, " m"], bounds: Bounds) -> Float[Tensor, " m"]:
+    """The inverse of :func:`_stretched`."""
+    low, high = bounds
+    if low is None:
+        return values
+    return values.exp() + low if high is None else values.sigmoid() * (high - low) + low
+
+
+def _scores_of_halves(
     pool: ThreadPoolExecutor, score: Callable[[Tensor], Tensor], a: Tensor, n_resamples: int, seed: int
 ) -> Float[Tensor, " m"]:
-    """Deviations of the halves' scores from their mean, scaled to the spread of whole samples."""
+    """Scores of random halves of the rows."""
     n, half = len(a), len(a) // 2
     halves = (order[:half].to(a.device) for order in random_orders(n, n_resamples, seed))
-    scores = null_scores(pool, score, halves)
-    # A mean of half of n rows varies by (n - half) / (n half), one of n rows by 1 / n.
-    return (scores - scores.mean()) * (half / (n - half)) ** 0.5
+    return null_scores(pool, score, halves)

@@ -43,8 +43,8 @@ def subset_null(
         The comparison; its ``n_permutations`` is ``n_draws``.
 
     Raises:
-        ValueError: Rows that cannot be paired, indices that are no proper subset, fewer than 2 draws, an
-            undeclared measure, or a subset that the measure refuses.
+        ValueError: A measure that is undeclared or whose rows are not paired, rows that cannot be paired,
+            indices that are no proper subset, fewer than 2 draws, or a subset that the measure refuses.
 
     Example:
         >>> import torch
@@ -56,7 +56,9 @@ def subset_null(
         >>> round(found.value, 3), found.p_value
         (1.0, 0.01)
     """
-    declaration_of(measure)
+    declaration = declaration_of(measure)
+    if declaration.needs != "pairs":
+        raise ValueError(f"{declaration.name} takes no pairs of rows, of which a subset could be drawn")
     check_draws("n_draws", n_draws)
     check_paired(a, b)
     _check_chosen(chosen, len(a))
