@@ -45,8 +45,8 @@ def distance_correlation(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -
     """
     check_paired(a, b)
     warn_few_pairs(len(a))
-    sides = (distance_blocks(rows, "euclidean") for rows in (a, b))
-    value = centred_correlation(*sides, len(a)).clamp(0, 1).sqrt()
+    distances = distance_blocks(a, "euclidean"), distance_blocks(b, "euclidean")
+    value = centred_correlation(*distances, n=len(a)).clamp(0, 1).sqrt()
     return value.to(torch.promote_types(a.dtype, torch.float32))
 
 

@@ -41,6 +41,9 @@ def jaccard_similarity(
     ``metric="cosine"`` also by the scale of each row, with ``"euclidean"`` by translation.
     Under independence :func:`~saesim_pl.functional.expected_jaccard`, about ``k / (2 (n - 1) - k)``.
     Wang et al. (2020); Klabunde et al. (2023) survey it.
+    Equally near rows take their places in any order, independently on the two sides:
+    the score is of the expected overlap.
+    So a side with ties does not score 1 with itself, and a row as near to all others scores as chance does.
 
     Args:
         a: Rows, paired with those of ``b``.

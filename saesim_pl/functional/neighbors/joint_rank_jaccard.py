@@ -42,6 +42,9 @@ def joint_rank_jaccard(
     Symmetric. Unchanged by rotating or scaling either side and by permuting the rows of both alike; with
     ``metric="cosine"`` also by the scale of each row, with ``"euclidean"`` by translation.
     Under independence :func:`~saesim_pl.functional.expected_joint_rank_jaccard`. Wang et al. (2020).
+    Equally near rows take their places in any order, independently on the two sides:
+    see the two similarities.
+    So a side with ties does not score 1 with itself, and a row as near to all others scores as chance does.
 
     Args:
         a: Rows, paired with those of ``b``.

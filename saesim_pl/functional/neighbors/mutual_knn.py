@@ -40,6 +40,9 @@ def mutual_knn(
     Symmetric. Unchanged by rotating or scaling either side and by permuting the rows of both alike; with
     ``metric="cosine"`` also by the scale of each row, with ``"euclidean"`` by translation.
     Under independence exactly ``k / (n - 1)``. Huh et al. (2024), who normalise rows first as cosine does.
+    Equally near rows take their places in any order, independently on the two sides:
+    the share is the expected one.
+    So a side with ties does not score 1 with itself, and a row as near to all others scores as chance does.
 
     Args:
         a: Rows, paired with those of ``b``.

@@ -5,8 +5,9 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import row_blocks
-from saesim_pl.functional.neighbors.neighbour_sets import NeighbourSets, Ties, no_group, places
+from saesim_pl.functional.neighbors.neighbour_sets import NeighbourSets
 from saesim_pl.functional.neighbors.points import Points
+from saesim_pl.functional.neighbors.ties import Ties, no_group, places
 
 
 class NearRows:

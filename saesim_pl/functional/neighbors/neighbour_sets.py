@@ -6,29 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-
-@dataclass(frozen=True)
-class Ties:
-    """Neighbours of all rows of a side that has ties, row after row.
-
-    A group of equally near neighbours shares places ``start`` to ``stop - 1`` among its ``size`` members;
-    the last group may have more members than places. Each member takes each place with probability
-    ``1 / size``. A row whose last group holds most other rows keeps those outside it instead, as empty
-    groups, and the group itself as ``base``.
-
-    Attributes:
-        first: Entry at which each row begins, and the number of entries.
-        column: Other row of each entry.
-        group: ``start``, ``stop`` and ``size`` of each entry.
-        base: Group of every other row that has no entry; ``stop = start`` where they are no neighbours.
-        in_order: Whether columns ascend within each row.
-    """
-
-    first: Int64[Tensor, " n+1"]
-    column: Int64[Tensor, " entries"]
-    group: Int64[Tensor, "entries 3"]
-    base: Int64[Tensor, "n 3"]
-    in_order: bool = True
+from saesim_pl.functional.neighbors.ties import Ties, no_group, places
 
 
 @dataclass(frozen=True)
@@ -193,17 +171,6 @@ def _without_ties(index: Int64[Tensor, "n k"]) -> Ties:
     return Ties(
         first, index.flatten(), places(k, index.device).repeat(n, 1), no_group(n, index.device), False
     )
-
-
-def places(k: int, device: torch.device) -> Int64[Tensor, "k 3"]:
-    """Groups of one row for each place."""
-    place = torch.arange(k, device=device)
-    return torch.stack([place, place + 1, torch.ones_like(place)], dim=1)
-
-
-def no_group(n: int, device: torch.device) -> Int64[Tensor, "n 3"]:
-    """Groups without a place."""
-    return torch.tensor([0, 0, 1], device=device).repeat(n, 1)
 
 
 def _entries_of(first: Int64[Tensor, " n+1"], rows: Int64[Tensor, " m"]) -> tuple[Tensor, Tensor]:

@@ -44,6 +44,9 @@ def rank_similarity(
     ``2 / ((1 + |r - r'|) (r + r'))`` is divided by ``1 + 1/2 + ... + 1/m``, m their number; no common
     neighbour gives 0. Under independence :func:`~saesim_pl.functional.expected_rank_similarity`.
     Wang et al. (2020).
+    Equally near rows take their places in any order, independently on the two sides:
+    sum and ``m`` are the expected ones.
+    So a side with ties does not score 1 with itself, and a row as near to all others scores as chance does.
 
     Args:
         a: Rows, paired with those of ``b``.

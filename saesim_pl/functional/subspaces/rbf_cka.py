@@ -51,8 +51,8 @@ def rbf_cka(
     check_paired(a, b)
     warn_few_pairs(len(a))
     check_bandwidth(bandwidth)
-    sides = (kernel_blocks(rows, bandwidth) for rows in (a, b))
-    value = centred_correlation(*sides, len(a)).clamp(0, 1)
+    kernels = kernel_blocks(a, bandwidth), kernel_blocks(b, bandwidth)
+    value = centred_correlation(*kernels, n=len(a)).clamp(0, 1)
     return value.to(torch.promote_types(a.dtype, torch.float32))
 
 
