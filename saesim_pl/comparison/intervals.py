@@ -8,6 +8,7 @@ from torch import Tensor
 from saesim_pl.comparison.procedure import PairComparison
 from saesim_pl.comparison.question import Question
 from saesim_pl.comparison.statistics import Scored
+from saesim_pl.functional.nulls.bootstrap_of_scores import bootstrap_of_scores
 
 
 def with_interval(scored: Scored, comparison: PairComparison, question: Question) -> Scored:
@@ -17,11 +18,6 @@ def with_interval(scored: Scored, comparison: PairComparison, question: Question
     scores = _scores(comparison, question)
     if scores is None or len(scores) < 2:
         return replace(scored, notes=[*scored.notes, "no interval: not a mean over features"])
-    try:
-        from saesim_pl.functional.nulls.bootstrap_interval import bootstrap_of_scores
-    except ImportError:
-        return scored  # TEMPORARY
-
     interval = bootstrap_of_scores(scores.double().cpu())
     return replace(scored, row=replace(scored.row, ci_low=interval.low, ci_high=interval.high))
 

@@ -15,8 +15,8 @@ def default_null(pairing: Pairing, measure: Measure, n_draws: int = 999, seed: i
     """The null of a measure under a pairing, from the declaration of the measure.
 
     Pairs by correlation: :class:`ShiftedTokensNull`. Measures that see neither the pairing nor how a side
-    is turned, such as the distance of singular values: :class:`GaussianNull` of both spectra. Other measures of rows as
-    they come: :class:`PermutationNull`. Everything else: :class:`ReflectionNull`.
+    is turned, such as the distance of singular values: :class:`GaussianNull` of both spectra. Other measures
+    of rows as they come: :class:`PermutationNull`. Everything else: :class:`ReflectionNull`.
     """
     if pairing.by == "correlation":
         return ShiftedTokensNull(n_draws)
