@@ -16,7 +16,7 @@ Centre = Literal["zero", "mean", "geometric_median"]
 
 
 class Initialise(OnSAEs):
-    """Sets norms and ``b_dec`` before the first step, and ``b_enc`` so that the encoder sees ``x - b_dec``.
+    """Sets norms and ``b_dec`` before the first step, and biases so that the encoder sees ``x - b_dec``.
 
     The encoder remains the decoder's transpose. A resumed run keeps its weights.
 
@@ -65,16 +65,12 @@ class Initialise(OnSAEs):
             return
         samples = self._samples(trainer, pl_module) if self.b_dec != "zero" else {}
         for name, sae in self.chosen(pl_module).items():
-            sae.W_dec.mul_(self.decoder_norm)
-            has_encoder = "W_enc" in sae._parameters
-            if has_encoder:
-                sae.W_enc.mul_(self.decoder_norm)
             if self.b_dec == "zero":
-                continue
-            x = samples[pl_module.reads[name]].to(pl_module.device)
-            sae.b_dec.copy_(x.mean(0) if self.b_dec == "mean" else geometric_median(x))
-            if has_encoder:
-                sae.b_enc.copy_(-sae.b_dec @ sae.W_enc)
+                centre = torch.zeros_like(sae.b_dec)
+            else:
+                x = samples[pl_module.reads[name]].to(sae.b_dec)
+                centre = x.mean(0) if self.b_dec == "mean" else geometric_median(x)
+            sae.start_from(self.decoder_norm, centre)
 
     def _samples(self, trainer: Trainer, cohort: SAECohort) -> dict[str, Tensor]:
         data = activations_of(trainer, "Initialise")

@@ -18,10 +18,11 @@ class ResampleDeadLatents(DeadLatents):
 
     Every ``every_n_steps`` each dead latent's decoder row becomes the direction of what the SAE misses of a
     sample, drawn with probability in proportion to its squared error; its encoder is that direction at a
-    fifth of the living latents' mean norm, its bias 0 and its moments in Adam 0. Bricken et al. (2023),
-    "Towards monosemanticity"; they take the sample's own direction and draw by the squared loss. The draw
-    depends on the step alone and is made from the whole batch of all processes. SAEs without an encoder
-    of their own, and those without dead latents, are left alone.
+    fifth of the living latents' mean norm and sees ``x - b_dec``; what else the architecture learns for a
+    latent begins again too (:meth:`~saesim_pl.saes.SparseAutoencoder.new_latents`), and all its moments in
+    Adam are 0. Bricken et al. (2023), "Towards monosemanticity"; they take the sample's own direction and
+    draw by the squared loss. The draw depends on the step alone and is made from the whole batch of all
+    processes. SAEs without dead latents are left alone.
 
     Args:
         every_n_steps: Steps between two resamplings.
@@ -74,7 +75,7 @@ class ResampleDeadLatents(DeadLatents):
             return
         whole = None
         for name, sae in self.chosen(pl_module).items():
-            if len(self.dead[name]) and "W_enc" in sae._parameters:
+            if len(self.dead[name]):
                 data = activations_of(trainer, "ResampleDeadLatents")
                 whole = whole or data.batch("train", trainer.current_epoch, batch_idx)
                 x = whole[pl_module.reads[name]].to(pl_module.device)
@@ -87,7 +88,7 @@ class ResampleDeadLatents(DeadLatents):
 def resample(
     sae: SparseAutoencoder, dead: Tensor, x: Tensor, optimizer: torch.optim.Optimizer, seed: int
 ) -> None:
-    """Start the latents ``dead`` anew from what ``sae`` misses of ``x``."""
+    """Let the latents ``dead`` begin again from what ``sae`` misses of ``x``."""
     missed = x - sae(x)
     weights = missed.square().sum(1).cpu()
     if not weights.any():
@@ -98,12 +99,14 @@ def resample(
     alive = torch.ones(sae.d_sae, dtype=torch.bool, device=dead.device)
     alive[dead] = False
     norms = sae.W_enc.norm(dim=0)[alive]
-    size = 0.2 * (norms.mean() if len(norms) else 1.0)
-    new = {"W_dec": directions, "W_enc": size * directions, "b_enc": torch.zeros_like(sae.b_enc[dead])}
-    for name, rows in new.items():
+    size = 0.2 * (norms.mean() if len(norms) else torch.ones_like(sae.W_dec[0, 0]))
+    for name, rows in sae.new_latents(directions, size).items():
         parameter = getattr(sae, name)
-        moments = optimizer.state.get(parameter, {})
-        for tensor, value in [(parameter, rows)] + [
-            (moments[key], 0 * rows) for key in ("exp_avg", "exp_avg_sq") if key in moments
-        ]:
-            (tensor.T if name == "W_enc" else tensor)[dead] = value
+        _latents_in_front(name, parameter)[dead] = rows
+        for moment in optimizer.state.get(parameter, {}).values():
+            if isinstance(moment, Tensor) and moment.shape == parameter.shape:
+                _latents_in_front(name, moment)[dead] = 0
+
+
+def _latents_in_front(name: str, tensor: Tensor) -> Tensor:
+    return tensor.T if name == "W_enc" else tensor

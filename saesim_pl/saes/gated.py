@@ -47,6 +47,19 @@ class GatedSAE(SparseAutoencoder):
         """Magnitudes of the latents whose gate is open; others are 0."""
         return self._gate_and_latents(x)[1]
 
+    @torch.no_grad()
+    def start_from(self, norm: float, centre: Float[Tensor, " d_in"]) -> None:
+        """See :meth:`SparseAutoencoder.start_from`; gate and magnitude both see ``x - b_dec``."""
+        super().start_from(norm, centre)
+        self.b_mag.copy_(-centre @ self.W_enc * self.r_mag.exp())
+
+    def new_latents(
+        self, directions: Float[Tensor, "n d_in"], size: Float[Tensor, ""]
+    ) -> dict[str, Float[Tensor, "n ..."]]:
+        """See :meth:`SparseAutoencoder.new_latents`; the magnitude begins as the gate."""
+        weights = super().new_latents(directions, size)
+        return weights | {"b_mag": weights["b_enc"], "r_mag": torch.zeros_like(weights["b_enc"])}
+
     def _scale_latents(self, factors: Float[Tensor, " d_sae"]) -> None:
         super()._scale_latents(factors)
         self.b_mag *= factors

@@ -55,12 +55,21 @@ class JumpReLUSAE(SparseAutoencoder):
         if penalty not in get_args(PenaltyName):
             raise ValueError(f"penalty must be one of {get_args(PenaltyName)}, got {penalty!r}")
         self.l0_coefficient, self.bandwidth, self.penalty = l0_coefficient, bandwidth, penalty
+        self.threshold = float(threshold)
         self.log_threshold = nn.Parameter(torch.full((d_sae,), float(threshold)).log())
 
     def encode(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_sae"]:
         """Latents of ``x`` above their thresholds; others are 0."""
         pre = torch.addmm(self.b_enc, x, self.W_enc)
         return torch.where(pre > self.log_threshold.exp(), pre, 0)
+
+    def new_latents(
+        self, directions: Float[Tensor, "n d_in"], size: Float[Tensor, ""]
+    ) -> dict[str, Float[Tensor, "n ..."]]:
+        """See :meth:`SparseAutoencoder.new_latents`; thresholds shrink with the encoder from their start."""
+        weights = super().new_latents(directions, size)
+        threshold = (self.threshold * size).log().expand(len(directions))
+        return weights | {"log_threshold": threshold}
 
     def _scale_latents(self, factors: Float[Tensor, " d_sae"]) -> None:
         super()._scale_latents(factors)

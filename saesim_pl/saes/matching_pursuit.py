@@ -47,6 +47,18 @@ class MatchingPursuitSAE(KSparseAutoencoder):
         """Always 0."""
         return torch.zeros_like(self.W_dec[:, 0])
 
+    @torch.no_grad()
+    def start_from(self, norm: float, centre: Float[Tensor, " d_in"]) -> None:
+        """See :meth:`SparseAutoencoder.start_from`; there is no encoder to follow."""
+        self.W_dec *= norm
+        self.b_dec.copy_(centre)
+
+    def new_latents(
+        self, directions: Float[Tensor, "n d_in"], size: Float[Tensor, ""]
+    ) -> dict[str, Float[Tensor, "n ..."]]:
+        """See :meth:`SparseAutoencoder.new_latents`; there is no encoder to begin again."""
+        return {"W_dec": directions}
+
     def _scale_latents(self, factors: Float[Tensor, " d_sae"]) -> None:
         """Nothing: latents follow the decoder's scale by themselves."""
 

@@ -68,6 +68,33 @@ class SparseAutoencoder(nn.Module, ABC):
         return self.decode(self.encode(x))
 
     @torch.no_grad()
+    def start_from(self, norm: float, centre: Float[Tensor, " d_in"]) -> None:
+        """Before training: give the initial unit rows another norm, and centre the SAE on a point.
+
+        Args:
+            norm: Norm of each decoder row and each encoder column.
+            centre: Becomes ``b_dec``; the encoder sees ``x - b_dec``.
+        """
+        self.W_dec *= norm
+        self.W_enc *= norm
+        self.b_dec.copy_(centre)
+        self.b_enc.copy_(-centre @ self.W_enc)
+
+    def new_latents(
+        self, directions: Float[Tensor, "n d_in"], size: Float[Tensor, ""]
+    ) -> dict[str, Float[Tensor, "n ..."]]:
+        """Weights of latents that begin again: by parameter, with the latents in front.
+
+        An architecture adds what else its latents learn.
+
+        Args:
+            directions: Unit decoder rows; encoder columns are their multiples and see ``x - b_dec``.
+            size: Norm of the encoder columns.
+        """
+        encoder = size * directions
+        return {"W_dec": directions, "W_enc": encoder, "b_enc": -encoder @ self.b_dec}
+
+    @torch.no_grad()
     def fold_decoder_norms(self) -> None:
         """Give decoder rows norm 1 and latents their scale, which changes no reconstruction.
 
