@@ -77,7 +77,7 @@ class ResampleDeadLatents(DeadLatents):
         for name, sae in self.chosen(pl_module).items():
             if len(self.dead[name]):
                 data = activations_of(trainer, "ResampleDeadLatents")
-                whole = whole or data.batch("train", trainer.current_epoch, batch_idx)
+                whole = whole or data.batch("train", data.train_epoch, batch_idx)
                 x = whole[pl_module.reads[name]].to(pl_module.device)
                 resample(sae, self.dead[name], x, trainer.optimizers[0], seed=step)
                 self.idle[name][self.dead[name]] = 0

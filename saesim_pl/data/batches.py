@@ -181,7 +181,14 @@ class ActivationDataModule(LightningDataModule, ABC):
         if stage == "validate" and last < world_size:
             raise ValueError(f"the last validation batch has {last} rows for {world_size} processes")
 
+    @property
+    def train_epoch(self) -> int:
+        """Epoch whose batches are trained on: the trainer's, or 0 where ``overfit_batches`` repeats it."""
+        if self.trainer is None or self.trainer.overfit_batches:
+            return 0
+        return self.trainer.current_epoch
+
     def _train_position(self) -> tuple[int, int]:
         if self.trainer is None:
             return 0, 0
-        return self.trainer.current_epoch, self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        return self.train_epoch, self.trainer.fit_loop.epoch_loop.batch_progress.current.ready

@@ -12,13 +12,12 @@ from saesim_pl.data.batches import ActivationDataModule, Batch, Stage
 from saesim_pl.data.normalization import NormalizationMode
 from saesim_pl.truth.firing_sampler import FiringSampler
 from saesim_pl.truth.firings import Firings
+from saesim_pl.truth.seeds import generator_of, seed_words
 
 # Rows drawn from one generator state. Batches cut an epoch's rows out of such chunks: no row depends on the
 # size of batches. The last chunks are kept, so that small batches do not draw theirs again.
 CHUNK = 1024
 _KEPT = 8
-# First words of the seeds, so that no two kinds of draw share a generator state.
-_SALT = {"train": 0, "validate": 1}
 
 
 class GeneratedActivations(ActivationDataModule):
@@ -83,7 +82,7 @@ class GeneratedActivations(ActivationDataModule):
             if (bias := self._biases[name]) is not None:
                 batch[name] += bias
             if self.noise_std:
-                batch[name] += self._noise((_SALT[stage], epoch, stream), span, batch[name].shape[1])
+                batch[name] += self._noise(stage, (epoch, stream), span, batch[name].shape[1])
         return batch
 
     def firings(self, stage: Stage, epoch: int, index: int, rows: slice) -> dict[str, Firings]:
@@ -111,19 +110,19 @@ class GeneratedActivations(ActivationDataModule):
         return self._kept[key]
 
     def _draw(self, stage: Stage, epoch: int, chunk: int) -> list[Firings]:
-        key = self.seed, _SALT[stage], epoch, chunk
         draws = [
-            sampler.draw(CHUNK, np.random.default_rng((*key, draw)))
+            sampler.draw(CHUNK, generator_of(self.seed, stage, epoch, chunk, draw))
             for draw, sampler in enumerate(self._samplers)
         ]
         return [firings for draw in draws for firings in draw]
 
-    def _noise(self, key: tuple[int, int, int], span: slice, d_in: int) -> Float[Tensor, "n d_in"]:
+    def _noise(self, stage: Stage, key: tuple[int, int], span: slice, d_in: int) -> Float[Tensor, "n d_in"]:
         chunks = []
         for chunk in _chunks(span):
             # More words than the key of what fires: never the same state. Torch takes 32 bits of it, so that
             # of some 65,000 chunks two may have the same noise.
-            seed = np.random.SeedSequence((self.seed, *key, chunk, 1)).generate_state(1, np.uint64)[0]
+            words = seed_words(self.seed, stage, *key, chunk, 1)
+            seed = np.random.SeedSequence(words).generate_state(1, np.uint64)[0]
             generator = torch.Generator().manual_seed(int(seed >> np.uint64(1)))
             chunks.append(torch.randn(CHUNK, d_in, generator=generator))
         first = span.start % CHUNK

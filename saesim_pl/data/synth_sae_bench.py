@@ -17,7 +17,7 @@ from saesim_pl.truth.true_features import TrueFeatures
 
 
 class SynthSAEBenchActivations(GeneratedActivations):
-    """Activations of a saved SynthSAEBench model (Chanin et al., 2026), in one stream ``a``.
+    """Activations of a saved SynthSAEBench model (Chanin and Garriga-Alonso, 2026), in one stream ``a``.
 
     The folder is one that SAELens's ``SyntheticModel.save`` writes. Firing probabilities are those in its
     weights, before magnitudes below 0 and the hierarchy thin them. ``true_features`` holds how often

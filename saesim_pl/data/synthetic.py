@@ -14,10 +14,8 @@ from saesim_pl.truth.firing_law import FiringLaw
 from saesim_pl.truth.hierarchy import Hierarchy
 from saesim_pl.truth.magnitudes import Magnitudes, UniformMagnitudes
 from saesim_pl.truth.rates import LinearRates, Rates
+from saesim_pl.truth.seeds import generator_of
 from saesim_pl.truth.true_features import TrueFeatures
-
-# First words of the seeds; those of batches are 0 and 1.
-_SALT = {"ids": 2, "directions": 3, "rates": 4, "magnitudes": 5, "space": 6}
 
 
 class SyntheticActivations(GeneratedActivations):
@@ -86,11 +84,11 @@ class SyntheticActivations(GeneratedActivations):
         _check_streams(names, d_in, n_features, shared_fraction, bias_norm, seed)
         ids = _deal_ids(len(names), n_features, shared_fraction, directions.unit, seed)
         n_ids = 1 + max(int(own.max()) for own in ids)
-        rows, clusters = directions.draw(n_ids, d_in, _rng(seed, "directions"))
+        rows, clusters = directions.draw(n_ids, d_in, generator_of(seed, "directions"))
         falling = (rates or LinearRates()).rates(n_features, mean_active)
         of_stream = [_deal_rates(falling, own, n_ids, seed, stream) for stream, own in enumerate(ids)]
         magnitudes = magnitudes or UniformMagnitudes()
-        magnitudes.prepare(n_ids, _rng(seed, "magnitudes"))
+        magnitudes.prepare(n_ids, generator_of(seed, "magnitudes"))
         law = FiringLaw(dependence or Independent(), hierarchy, magnitudes, clusters, seed)
         together = [np.stack(of_stream)] if aligned else [own[None] for own in of_stream]
         samplers, frequencies = zip(*(law.at(own, mean_active) for own in together), strict=True)
@@ -121,10 +119,6 @@ class SyntheticActivations(GeneratedActivations):
                 names, ids, of_stream, np.concatenate(frequencies), strict=True
             )
         }
-
-
-def _rng(seed: int, kind: str, *more: int) -> np.random.Generator:
-    return np.random.default_rng((seed, _SALT[kind], *more))
 
 
 def _check_streams(
@@ -159,7 +153,7 @@ def _deal_ids(n_streams: int, n_features: int, shared_fraction: float, unit: int
         raise ValueError(f"shared_fraction={shared_fraction} of {n_features} features shares none")
     ids, n_own = [torch.arange(n_features)], n_features - n_shared * unit
     for stream in range(1, n_streams):
-        rng = _rng(seed, "ids", stream)
+        rng = generator_of(seed, "ids", stream)
         units = rng.permutation(n_units)[:n_shared]
         kept = (units[:, None] * unit + np.arange(unit)).ravel()
         own = n_features + (stream - 1) * n_own + np.arange(n_own)
@@ -172,7 +166,7 @@ def _deal_rates(
 ) -> Float[np.ndarray, " n_ids"]:
     """Rates by global id, 0 for features the stream lacks; in falling order for the first stream only."""
     rates = np.zeros(n_ids)
-    rates[ids] = _rng(seed, "rates", stream).permutation(falling) if stream else falling
+    rates[ids] = generator_of(seed, "rates", stream).permutation(falling) if stream else falling
     return rates
 
 
@@ -180,7 +174,7 @@ class _Space:
     """A rotation, or None for none, and a bias, or None for none."""
 
     def __init__(self, d_in: int, bias_norm: float, rotate: bool, seed: int, stream: int) -> None:
-        rng = _rng(seed, "space", stream if rotate else 0)
+        rng = generator_of(seed, "space", stream if rotate else 0)
         self.rotation = self.bias = None
         if rotate:
             # The signs make a rotation of every kind equally likely (Mezzadri, 2007).

@@ -25,8 +25,9 @@ class JumpReLUSAE(SparseAutoencoder):
 
     averaged over the batch, where H is the step function and :math:`\phi` counts (:math:`H(f_i)`) as in
     Rajamanoharan et al. (2024), "Jumping ahead: improving reconstruction fidelity with JumpReLU sparse
-    autoencoders", or is :math:`\tanh(f_i \|W_{dec,i}\|_2)` as in Anthropic's circuits update of January
-    2025. The derivative of H is that of a ramp of width ``bandwidth``.
+    autoencoders", or is :math:`\tanh(f_i \|W_{dec,i}\|_2)`. (Anthropic's circuits update of January 2025
+    has :math:`\tanh(4 f_i \|W_{dec,i}\|_2)` and a further term for latents below their thresholds.) The
+    derivative of H is that of a ramp of width ``bandwidth``.
 
     Args:
         d_in: Width of the activations.

@@ -30,7 +30,9 @@ class PAnnealSAE(StackableAutoencoder):
     dictionary learning for language model interpretability with board game models". Each change of p
     would change the penalty's size: ``keep_size`` multiplies :math:`\lambda` then, as they do, so that the
     penalty of the last batches' latents stays what it was; of each of 16 batches 8 rows are looked at, of
-    the first process where there are several. :math:`\epsilon = .01` bounds the slope.
+    the first process where there are several. :math:`\epsilon = .01` bounds the slope. Theirs is
+    :math:`f_i^p`, which at p = .2 is 1.65 times as large near f = 1, so that :math:`\lambda` grows by so
+    much less and large latents are pulled less than here.
 
     Args:
         d_in: Width of the activations.

@@ -27,7 +27,7 @@ class Correlation(ABC):
 
 
 class LowRankCorrelation(Correlation):
-    """A few common causes: factors of normal numbers, as in SynthSAEBench (Chanin et al., 2026).
+    """A few common causes: factors of normal numbers, as in SynthSAEBench (Chanin and Garriga-Alonso, 2026).
 
     Args:
         rank: Common causes.

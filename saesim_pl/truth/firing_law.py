@@ -7,12 +7,11 @@ from saesim_pl.truth.dependence import Dependence, FiringRates, Independent
 from saesim_pl.truth.firing_sampler import FiringSampler
 from saesim_pl.truth.hierarchy import Forest, Hierarchy
 from saesim_pl.truth.magnitudes import Magnitudes
+from saesim_pl.truth.seeds import generator_of
 from saesim_pl.truth.siblings import MOST
 
 # Samples from which frequencies are counted where no formula gives them, and how often rates are adjusted.
 _COUNTED, _TRIALS = 2**15, 60
-# First words of the seeds; lower ones belong to the data module.
-_SALT = {"dependence": 10, "frequencies": 11}
 
 
 class FiringLaw:
@@ -74,7 +73,7 @@ class FiringLaw:
     def _sampler(
         self, rates: Float[np.ndarray, "n_streams n"], forests: list[Forest] | None
     ) -> FiringSampler:
-        rng = np.random.default_rng((self.seed, _SALT["dependence"]))
+        rng = generator_of(self.seed, "dependence")
         on_request = np.zeros(rates.shape, dtype=bool)
         if forests:
             on_request = np.stack([forest.parents >= 0 for forest in forests])
@@ -90,8 +89,8 @@ class FiringLaw:
             pairs = zip(forests, before, strict=True)
             return np.stack([forest.rates_after(own) for forest, own in pairs]), np.zeros((len(forests), 1))
         # The same states for all rates, so that mostly the rates make the difference.
-        seeds = ((self.seed, _SALT["frequencies"], chunk) for chunk in range(_COUNTED // 1024))
-        counted = np.stack([sampler.frequencies(1024, np.random.default_rng(seed)) for seed in seeds])
+        states = (generator_of(self.seed, "frequencies", chunk) for chunk in range(_COUNTED // 1024))
+        counted = np.stack([sampler.frequencies(1024, state) for state in states])
         active = counted.sum(2)
         spread = active.std(0) / np.maximum(active.mean(0), 1e-12) / np.sqrt(len(active))
         return counted.mean(0), spread[:, None]

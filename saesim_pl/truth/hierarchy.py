@@ -16,7 +16,8 @@ class Hierarchy:
 
     What the dependence lets fire is thinned from the roots down: what has no firing parent goes, and of
     several firing children that exclude each other one is kept, each equally likely. Structure and rules
-    are those of SynthSAEBench (Chanin et al., 2026). A stream that lacks a parent has its children as roots.
+    are those of SynthSAEBench (Chanin and Garriga-Alonso, 2026). Where a stream lacks a parent, the children
+    are roots.
     Given what the features of a sample have in common each fires independently, so that children are drawn
     for firing parents only: deep trees cost little.
 

@@ -70,7 +70,7 @@ class ZipfRates(Rates):
     Args:
         exponent: How unequal rates are.
         highest: Rate of the first feature; with ``lowest``, all are moved and scaled to lie between the two,
-            as in SynthSAEBench (Chanin et al., 2026).
+            as in SynthSAEBench (Chanin and Garriga-Alonso, 2026).
         lowest: Rate of the last.
 
     Raises:

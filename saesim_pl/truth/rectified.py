@@ -11,9 +11,11 @@ from saesim_pl.truth.magnitudes import Magnitudes
 
 
 class RectifiedNormalMagnitudes(Magnitudes):
-    r"""Positive ones among :math:`\mu_i + \sigma_i \epsilon`, as in SynthSAEBench (Chanin et al., 2026).
+    r"""Positive ones among :math:`\mu_i + \sigma_i \epsilon`, as in SynthSAEBench.
 
-    There a magnitude below 0 is set to 0, which is no firing: ``positive`` says how often it is one.
+    Chanin and Garriga-Alonso (2026), "SynthSAEBench: evaluating sparse autoencoders on scalable realistic
+    synthetic data". There a magnitude below 0 is set to 0, which is no firing: ``positive`` says how
+    often it is one.
 
     Args:
         locations: :math:`\mu` of each feature.

@@ -2,8 +2,11 @@ import pickle
 
 import pytest
 import torch
+from lightning.pytorch import Callback, Trainer
 
 from saesim_pl.data import SyntheticActivations
+from saesim_pl.saes import StandardSAE
+from saesim_pl.training import SAECohort
 
 
 def pair(**kwargs) -> SyntheticActivations:
@@ -80,3 +83,33 @@ def test_shares_that_cannot_be_fair_are_refused(settings: dict, message: str) ->
     data.trainer = type("Trainer", (), {"global_rank": 0, "world_size": 2})()
     with pytest.raises(ValueError, match=message):
         data.train_dataloader(), data.val_dataloader()
+
+
+class Seen(Callback):
+    """Keeps the batches that are trained on."""
+
+    def __init__(self) -> None:
+        self.batches: list[torch.Tensor] = []
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
+        self.batches.append(batch["a"].clone())
+
+
+@pytest.mark.parametrize(("share", "size"), [(3, 3), (0.5, 4)])
+def test_overfitting_repeats_the_same_batches(share: float, size: int) -> None:
+    data, seen = pair(batch_size=50, samples_per_epoch=400, validation_samples=200), Seen()
+    model = SAECohort({"a": lambda d_in: StandardSAE(d_in, 12)}, data.streams)
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=3,
+        overfit_batches=share,
+        callbacks=[seen],
+        enable_model_summary=False,
+        **quiet,
+    )
+    trainer.fit(model, datamodule=data)
+    assert len(seen.batches) == 3 * size
+    for step, batch in enumerate(seen.batches):
+        assert torch.equal(batch, data.batch("train", 0, step % size)["a"])
+    assert data.train_epoch == 0
