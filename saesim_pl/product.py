@@ -1,11 +1,24 @@
 """The matrix product that SAEs spend their time in."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-_ONEDNN = (
-    getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
-)
+
+# Private to PyTorch: used only where it is there and takes what it is given below.
+def _find_onednn() -> Any:
+    kernel: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+    one = torch.ones(1, 1)
+    try:
+        kernel(one, one, one[0], "none", [], "")
+        kernel.binary(one, one, one, None, "add")
+    except (AttributeError, TypeError, RuntimeError):
+        return None
+    return kernel
+
+
+_ONEDNN = _find_onednn() if torch.backends.mkldnn.is_available() else None
 # Rows of a batch multiplied at a time where it is summed over: fewer cost more additions.
 _PART = 1024
 

@@ -135,9 +135,13 @@ def add_rows(total: Tensor, index: Tensor, rows: Tensor) -> None:
     total += _sum_bags(order, rows, bag, len(total), torch.ones_like(rows[:, 0]))
 
 
+# Private to PyTorch, and without it the rows are gathered.
+_DOT_ROWS = getattr(torch.ops.aten, "_embedding_bag_per_sample_weights_backward", None)
+
+
 def _dot_rows(left: Tensor, left_index: Tensor, right: Tensor, right_index: Tensor) -> Tensor:
     """Products of the chosen rows of two tables, without gathering them."""
+    if _DOT_ROWS is None:
+        return torch.linalg.vecdot(left[left_index], right[right_index])
     offsets = torch.zeros(1, dtype=right_index.dtype, device=right_index.device)
-    return torch.ops.aten._embedding_bag_per_sample_weights_backward(
-        left, right, right_index, offsets, left_index, 0, -1
-    )
+    return _DOT_ROWS(left, right, right_index, offsets, left_index, 0, -1)

@@ -68,7 +68,9 @@ def refuse_slow_precision(precision: str, device: torch.device) -> None:
     """
     if device.type != "cpu" or not precision.startswith("bf16"):
         return
-    if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+    # Older versions of PyTorch do not tell.
+    look = getattr(torch.cpu, "get_capabilities", None)
+    if look and not any(has for name, has in look().items() if name.endswith("bf16")):
         raise ValueError(f"precision {precision}: this CPU has no bfloat16 instructions, use 32-true")
 
 

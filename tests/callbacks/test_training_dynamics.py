@@ -262,9 +262,15 @@ def test_warm_up_and_decay_of_the_learning_rate() -> None:
 
 
 def test_slow_precision_is_refused(monkeypatch) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    def computes_it(**capabilities: bool) -> None:
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"architecture": "any"} | capabilities)
+
+    computes_it(avx512_bf16=False, amx_bf16=False, avx2=True)
     with pytest.raises(ValueError, match="precision bf16-mixed: this CPU has no bfloat16 instructions"):
         fit(cohort(), precision="bf16-mixed")
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    computes_it(avx512_bf16=False, amx_bf16=True)
+    fit(cohort(), precision="bf16-mixed", limit_train_batches=2)
+    computes_it(bf16=True)
+    fit(cohort(), precision="bf16-mixed", limit_train_batches=2)
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
     fit(cohort(), precision="bf16-mixed", limit_train_batches=2)

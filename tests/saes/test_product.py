@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from saesim_pl import product as product_module
 from saesim_pl.product import product, transposed_product
+from saesim_pl.saes import sparse_loss
 
 SHAPES = [(1, 1, 1), (1, 5, 7), (3, 1, 4), (300, 5, 9), (64, 100, 33), (33, 2500, 9)]
 
@@ -39,3 +41,24 @@ def test_autocast_decides_the_type() -> None:
 
 def test_an_empty_batch_gives_an_empty_product() -> None:
     assert product(torch.zeros(0, 3), torch.randn(3, 4)).shape == (0, 4)
+
+
+def test_a_kernel_that_is_gone_or_changed_is_not_used(monkeypatch) -> None:
+    def changed(*_: object) -> None:
+        raise TypeError("takes other arguments")
+
+    for kernel in (None, changed):
+        monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", kernel, raising=False)
+        assert product_module._find_onednn() is None
+        monkeypatch.setattr(product_module, "_ONEDNN", None)
+    torch.testing.assert_close(product(torch.ones(3, 4), torch.ones(4, 2)), torch.full((3, 2), 4.0))
+
+
+def test_rows_are_multiplied_without_the_private_kernel(monkeypatch) -> None:
+    torch.manual_seed(0)
+    left, right = torch.randn(5, 3), torch.randn(7, 3)
+    of_left, of_right = torch.randint(5, (9,)), torch.randint(7, (9,))
+    fast = sparse_loss._dot_rows(left, of_left, right, of_right)
+    monkeypatch.setattr(sparse_loss, "_DOT_ROWS", None)
+    torch.testing.assert_close(sparse_loss._dot_rows(left, of_left, right, of_right), fast)
+    torch.testing.assert_close(fast, (left[of_left] * right[of_right]).sum(1))
