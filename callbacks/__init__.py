@@ -15,6 +15,7 @@ from .dead_latents import DeadLatents
 from .firing_histogram import FiringHistogram
 from .initialise import Initialise
 from .last_checkpoint import LastCheckpoint
+from .latent_writer import LatentWriter
 from .on_saes import OnSAEs
 from .resample_dead_latents import ResampleDeadLatents
 from .sample_prefixes import SamplePrefixes
@@ -33,6 +34,7 @@ __all__ = [
     "FiringHistogram",
     "Initialise",
     "LastCheckpoint",
+    "LatentWriter",
     "OnSAEs",
     "ResampleDeadLatents",
     "SamplePrefixes",

@@ -15,7 +15,7 @@ from saesim_pl.data.loader import BatchesOfRank, BatchLoader
 from saesim_pl.data.normalization import Normalization, NormalizationMode, check_mode, measure_streams
 from saesim_pl.truth.true_features import TrueFeatures
 
-Stage = Literal["train", "validate"]
+Stage = Literal["train", "validate", "predict"]
 Batch = dict[str, Tensor]
 
 SAMPLE_ROWS = 2**14
@@ -59,6 +59,9 @@ class ActivationDataModule(LightningDataModule, ABC):
 
     knows_firings: bool = False
     """Whether there is a method ``firings``; see :class:`~saesim_pl.data.source.Truth`."""
+
+    predict_stage: Stage = "validate"
+    """Rows of which ``saesim predict`` gives latents: "predict" where a subclass knows an order of all."""
 
     def __init__(self, batch_size: int, num_workers: int = 0, normalize: NormalizationMode = "none") -> None:
         super().__init__()
@@ -113,7 +116,7 @@ class ActivationDataModule(LightningDataModule, ABC):
         return self.same_space and torch.equal(self.normalizations[a].scale, self.normalizations[b].scale)
 
     def n_batches(self, stage: Stage) -> int:
-        """Global batches of one epoch; training drops a last partial batch, validation keeps it."""
+        """Global batches of one epoch; training drops a last partial batch, others keep it."""
         n_samples = self.n_samples(stage)
         return n_samples // self.batch_size if stage == "train" else -(-n_samples // self.batch_size)
 
@@ -151,6 +154,10 @@ class ActivationDataModule(LightningDataModule, ABC):
         """The validation batches."""
         return self.val_dataloader()
 
+    def predict_dataloader(self) -> BatchLoader:
+        """The batches of ``predict_stage``, in order."""
+        return self._loader(self.predict_stage, lambda: (0, 0))
+
     def restore(self, normalizations: dict[str, Normalization]) -> None:
         """Normalise as the training of a checkpoint did; its SAEs keep the numbers, by stream.
 
@@ -178,8 +185,8 @@ class ActivationDataModule(LightningDataModule, ABC):
         if stage == "train" and self.batch_size % world_size:
             # Averaging gradients over ranks would weigh the rows of the smaller shares more.
             raise ValueError(f"batch_size={self.batch_size} does not divide among {world_size} processes")
-        if stage == "validate" and last < world_size:
-            raise ValueError(f"the last validation batch has {last} rows for {world_size} processes")
+        if stage != "train" and last < world_size:
+            raise ValueError(f"the last batch of {stage} has {last} rows for {world_size} processes")
 
     @property
     def train_epoch(self) -> int:

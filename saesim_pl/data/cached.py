@@ -21,6 +21,7 @@ class CachedActivations(ActivationDataModule):
     Training tokens come in a new order each pass: contexts are shuffled, then the tokens within each block
     of 256 contexts. Epochs follow on each other, so whatever ``samples_per_epoch`` is, no token comes again
     before all others did. Validation holds whole contexts out, as neighbouring tokens are nearly alike.
+    ``saesim predict`` gets all contexts, in the order of the cache.
 
     Args:
         folder: Folder with the manifest.
@@ -44,6 +45,7 @@ class CachedActivations(ActivationDataModule):
     """
 
     aligned = True
+    predict_stage: Stage = "predict"
 
     def __init__(
         self,
@@ -82,7 +84,7 @@ class CachedActivations(ActivationDataModule):
         """Tokens of one epoch over all processes."""
         if stage == "train":
             return self.samples_per_epoch
-        return len(self.validation_contexts) * self.n_positions
+        return len(self._in_order(stage)) * self.n_positions
 
     def rows(self, stage: Stage, epoch: int, index: int, rows: slice) -> Batch:
         """Rows ``rows`` of global batch ``index``, as the model computed them."""
@@ -97,8 +99,11 @@ class CachedActivations(ActivationDataModule):
             done = epoch * self.samples_per_epoch
             flat, contexts = self._shuffled(done + start, done + stop), self.train_contexts
         else:
-            flat, contexts = np.arange(start, stop), self.validation_contexts
+            flat, contexts = np.arange(start, stop), self._in_order(stage)
         return contexts[flat // self.n_positions], self.skip_positions + flat % self.n_positions
+
+    def _in_order(self, stage: Stage) -> np.ndarray:
+        return self.validation_contexts if stage == "validate" else np.arange(self.manifest.n_contexts)
 
     def _check_hooks(self, folder: str) -> None:
         if not self.hooks:

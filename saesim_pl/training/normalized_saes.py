@@ -3,8 +3,9 @@
 from copy import deepcopy
 from typing import Any
 
+from jaxtyping import Float
 from lightning.pytorch import LightningModule
-from torch import nn
+from torch import Tensor, nn
 
 from saesim_pl.data.batches import ActivationDataModule
 from saesim_pl.data.normalization import Normalization
@@ -61,6 +62,10 @@ class NormalizedSAEs(LightningModule):
         """
         if stage != "fit":
             self._tell(known_activations(self.trainer))
+
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Float[Tensor, "n d_sae"]]:
+        """Latents by SAE, as ``encode`` gives them for rows as the data serve them."""
+        return {name: sae.encode(batch[self.reads[name]]) for name, sae in self.saes.items()}
 
     def on_train_start(self) -> None:
         """Take down how the data normalise what the SAEs learn from, where they tell."""
