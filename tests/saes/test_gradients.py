@@ -83,9 +83,11 @@ def jump_relu(sae: JumpReLUSAE, x: Tensor) -> Tensor:
 def gated(sae: GatedSAE, x: Tensor) -> Tensor:
     gate = x @ sae.W_enc + sae.b_enc
     latents = (x @ sae.W_enc * sae.r_mag.exp() + sae.b_mag).relu() * (gate > 0)
-    frozen = gate.relu() @ sae.W_dec.detach() + sae.b_dec.detach()
+    weights = sae.W_dec, sae.b_dec
+    W_dec, b_dec = (weight.detach() for weight in weights) if sae.freeze_decoder else weights
     l1 = weighted(sae, gate.relu()).sum(1).mean()
-    return mse(x, latents @ sae.W_dec + sae.b_dec) + sae.l1_coefficient * l1 + mse(x, frozen)
+    of_gate = mse(x, gate.relu() @ W_dec + b_dec)
+    return mse(x, latents @ sae.W_dec + sae.b_dec) + sae.l1_coefficient * l1 + of_gate
 
 
 def matching_pursuit(sae: MatchingPursuitSAE, x: Tensor) -> Tensor:
@@ -107,6 +109,7 @@ CASES: dict[str, tuple[Callable[[], SparseAutoencoder], Callable]] = {
     "jump_relu": (lambda: JumpReLUSAE(D_IN, D_SAE, 0.3, 0.5, 0.8), jump_relu),
     "jump_relu_tanh": (lambda: JumpReLUSAE(D_IN, D_SAE, 0.3, 0.5, 0.8, "tanh"), jump_relu),
     "gated": (lambda: GatedSAE(D_IN, D_SAE, 0.3), gated),
+    "gated_decoder": (lambda: GatedSAE(D_IN, D_SAE, 0.3, freeze_decoder=False), gated),
     "matching_pursuit": (lambda: MatchingPursuitSAE(D_IN, D_SAE, 3), matching_pursuit),
 }
 
