@@ -13,6 +13,7 @@ from .comparer import Comparer
 from .comparison_table import ComparisonTable
 from .dead_latents import DeadLatents
 from .firing_histogram import FiringHistogram
+from .float32_precision import Float32Precision
 from .initialise import Initialise
 from .last_checkpoint import LastCheckpoint
 from .latent_writer import LatentWriter
@@ -32,6 +33,7 @@ __all__ = [
     "ComparisonTable",
     "DeadLatents",
     "FiringHistogram",
+    "Float32Precision",
     "Initialise",
     "LastCheckpoint",
     "LatentWriter",

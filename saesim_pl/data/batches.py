@@ -54,8 +54,7 @@ class ActivationDataModule(LightningDataModule, ABC):
     """Whether directions of the raw rows of two streams may be compared by cosine."""
 
     document_rows: int | None = None
-    """Consecutive validation rows that come from one document or context; 1 where rows are independent draws,
-    None where nobody knows."""
+    """Consecutive validation rows of one document or context; 1 for independent rows, None if unknown."""
 
     knows_firings: bool = False
     """Whether there is a method ``firings``; see :class:`~saesim_pl.data.source.Truth`."""
