@@ -64,11 +64,16 @@ class Anneal(OnSAEs):
         done = trainer.global_step / (self.fraction * trainer.estimated_stepping_batches)
         for name, end in self.ends.items():
             self._set(pl_module, name, self.start + (end - self.start) * done if done < 1 else end)
+            if done < 1:
+                pl_module.moving.add((name, self.state_key))
+            else:
+                pl_module.moving.discard((name, self.state_key))
 
     def on_train_end(self, trainer: Trainer, pl_module: SAECohort) -> None:
         """Leave the configured values."""
         for name, end in self.ends.items():
             self._set(pl_module, name, end)
+            pl_module.moving.discard((name, self.state_key))
 
     def _set(self, cohort: SAECohort, name: str, value: float) -> None:
         whole = isinstance(self.ends[name], int)

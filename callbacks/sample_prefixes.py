@@ -46,7 +46,12 @@ class SamplePrefixes(OnSAEs):
     def on_train_batch_start(self, trainer: Trainer, pl_module: SAECohort, *_: Any) -> None:
         """Set the groups of this step."""
         exponents = np.random.default_rng((self.seed, trainer.global_step)).random(self.n_prefixes - 1)
-        for sae in self.chosen(pl_module).values():
+        for name, sae in self.chosen(pl_module).items():
             if isinstance(sae, MatryoshkaSAE):
                 ends = sorted({*(int(sae.d_sae**exponent) for exponent in exponents), sae.d_sae})
                 sae.group_sizes = np.diff([0, *ends]).tolist()
+                pl_module.moving.add((name, self.state_key))
+
+    def on_train_end(self, trainer: Trainer, pl_module: SAECohort) -> None:
+        """The groups stay as they are."""
+        pl_module.moving = {(name, by) for name, by in pl_module.moving if by != self.state_key}

@@ -1,6 +1,7 @@
 """Autoencoder whose first latents reconstruct by themselves."""
 
-import torch
+from itertools import accumulate
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -50,8 +51,7 @@ class MatryoshkaSAE(BatchTopKSAE):
         """Mean squared error of the prefixes; ``terms`` are ``mse`` of all latents and ``prefix_mse``."""
         if not self.training:
             return self._error_only(x)
-        prefixes = torch.tensor(self.group_sizes).cumsum(0).tolist()
-        return self._training_loss(x, tuple(prefixes))
+        return self._training_loss(x, tuple(accumulate(self.group_sizes)))
 
 
 def _halves(d_sae: int) -> list[int]:

@@ -36,7 +36,7 @@ class SAECohort(NormalizedSAEs):
         betas: Decay rates of Adam's moments.
         warmup_fraction: First share of the steps, over which the learning rate rises linearly from 0.
         decay_fraction: Last share of the steps, over which it falls linearly to 0.
-        compile: Compile the losses with ``torch.compile``: slow to begin with, for long runs on GPUs.
+        compile: Compile the losses, for long runs on GPUs; not while a callback moves a setting of an SAE.
 
     Raises:
         ValueError: An SAE reads a stream that the data lack, a name is unknown, or a number is out of range.
@@ -83,12 +83,9 @@ class SAECohort(NormalizedSAEs):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed((seeds or {}).get(name, zlib.crc32(name.encode())))
                 self.saes[name] = make(streams[self.reads[name]])
-        self._compiled = [torch.compile(sae.loss) for sae in self.saes.values()] if compile else []
+        self._compiled = {n: torch.compile(sae.loss) for n, sae in self.saes.items()} if compile else {}
+        self.moving: set[tuple[str, str]] = set()  # SAEs a callback moves a setting of: each value is a graph
         self.quality = nn.ModuleDict({n: SAEQuality(s.d_in, s.d_sae) for n, s in self.saes.items()})
-
-    def forward(self, batch: dict[str, Tensor]) -> dict[str, Float[Tensor, "batch d_in"]]:
-        """Reconstructions by SAE."""
-        return {name: sae(batch[self.reads[name]]) for name, sae in self.saes.items()}
 
     def latents(self, batch: dict[str, Tensor]) -> dict[str, Float[Tensor, "batch d_sae"]]:
         """Latents by SAE, as :meth:`validation_step` gives them."""
@@ -184,10 +181,11 @@ class SAECohort(NormalizedSAEs):
             clip_each(self.saes.values(), gradient_clip_val)
 
     def _losses(self, batch: dict[str, Tensor]) -> dict[str, SAEOutput]:
-        inputs = [batch[self.reads[name]] for name in self.saes]
-        compiled = [loss(x) for loss, x in zip(self._compiled, inputs, strict=False)]
-        outputs = compiled or joint_losses(self.saes.values(), inputs)
-        return dict(zip(self.saes, outputs, strict=True))
+        inputs = {name: batch[self.reads[name]] for name in self.saes}
+        if not self._compiled:
+            return dict(zip(self.saes, joint_losses(self.saes.values(), inputs.values()), strict=True))
+        losses = self._compiled | {name: self.saes[name].loss for name, _ in self.moving}
+        return {name: losses[name](x) for name, x in inputs.items()}
 
     def _added_losses(self, name: str, batch: dict[str, Tensor], output: SAEOutput) -> dict[str, Tensor]:
         given = name, self.saes[name], batch[self.reads[name]], output

@@ -63,6 +63,10 @@ class NormalizedSAEs(LightningModule):
         if stage != "fit":
             self._tell(known_activations(self.trainer))
 
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Float[Tensor, "n d_in"]]:
+        """Reconstructions by SAE."""
+        return {name: sae(batch[self.reads[name]]) for name, sae in self.saes.items()}
+
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Float[Tensor, "n d_sae"]]:
         """Latents by SAE, as ``encode`` gives them for rows as the data serve them."""
         return {name: sae.encode(batch[self.reads[name]]) for name, sae in self.saes.items()}
