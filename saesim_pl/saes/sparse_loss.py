@@ -82,8 +82,9 @@ class _SparseLoss(torch.autograd.Function):
         row, latent, value = select(product(x, W_enc, b_enc).flatten(0, -2))
         value, bag, n_prefixes, n_rows = value.to(W_dec.dtype).relu_(), row, len(prefixes), x[..., 0].numel()
         if n_prefixes > 1:
-            ends = torch.tensor(prefixes, device=x.device)
-            bag = row + n_rows * torch.bucketize(latent, ends, right=True)
+            # Compared with numbers: a tensor of them would be copied to the device at each step.
+            for end in prefixes[:-1]:
+                bag = bag + n_rows * (latent >= end)
             bag, order = bag.sort()
             row, latent, value = row[order], latent[order], value[order]
         if W_dec.dim() > 2:

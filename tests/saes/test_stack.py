@@ -150,5 +150,6 @@ def test_large_saes_are_computed_alone_on_a_cpu_only(group_sizes: list[int]) -> 
     x = torch.zeros(rows + 1, D_IN)
     assert not is_worthwhile(x, D_SAE)
     assert is_worthwhile(x.to("meta"), D_SAE)
+    assert not is_worthwhile(torch.zeros(1024, 512, device="meta"), 32768)  # weights are copied each step
     joint_losses(saes_of("l1", 2), [x, x])
     assert group_sizes == [1, 1]

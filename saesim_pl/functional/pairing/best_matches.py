@@ -18,7 +18,8 @@ def highest_scores(
     # Results go into memory taken beforehand: small tensors kept between large blocks would fragment the
     # heap, and each block would take fresh memory.
     best_a, best_b = (scores.live_a.new_full((n,), -torch.inf, dtype=scores.dtype) for n in scores.shape)
-    for block in row_blocks(scores.shape[0], scores.bytes_per_row, memory_budget):
+    device = scores.live_a.device
+    for block in row_blocks(scores.shape[0], scores.bytes_per_row, memory_budget, device=device):
         rows = scores.rows(block)
         best_a[block] = rows.amax(dim=1)
         if columns:
@@ -34,7 +35,7 @@ def best_matches(scores: Scores, mutual: bool, memory_budget: int = MEMORY_BUDGE
     best_b, best_a = (torch.zeros(n, dtype=torch.int64, device=device) for n in (n_a, n_b))
     score_a = torch.zeros(n_a, dtype=scores.dtype, device=device)
     score_b = torch.full((n_b,), -torch.inf, dtype=scores.dtype, device=device)
-    for block in row_blocks(n_a, scores.bytes_per_row, memory_budget):
+    for block in row_blocks(n_a, scores.bytes_per_row, memory_budget, device=device):
         rows = scores.rows(block)
         rows.index_fill_(1, dead_b, -torch.inf)
         score_a[block], best_b[block] = rows.max(dim=1)
