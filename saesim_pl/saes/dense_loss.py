@@ -39,7 +39,8 @@ def relu_losses(
     """
     coefficient, *others = coefficients
     if any(other != coefficient for other in others):
-        coefficient = saes[0].W_dec.new_tensor(coefficients)
+        # Filled on the device: a tensor of them would be copied there at each step.
+        coefficient = torch.stack([saes[0].W_dec.new_full((), each) for each in coefficients])
     inputs = weights_of(saes, x)
     loss, mse, value, x_hat, latents, fired = _ReLULoss.apply(*inputs, Tensor.relu_, coefficient, penalty)
     return outputs_of(saes, x_hat, loss, {"mse": mse, name: value}, fired, lambda: latents)
