@@ -63,7 +63,8 @@ class GeneratedActivations(ActivationDataModule):
         self._tables, self._samplers, self._biases = tables, samplers, biases
         self.noise_std, self.seed = noise_std, seed
         self._kept: dict[tuple[Stage, int, int], list[Firings]] = {}
-        self._samples = {"train": samples_per_epoch, "validate": validation_samples}
+        others = dict.fromkeys(("validate", "predict"), validation_samples)
+        self._samples: dict[Stage, int] = {"train": samples_per_epoch, **others}
 
     @property
     def streams(self) -> dict[str, int]:

@@ -7,6 +7,7 @@ import numpy as np
 Kind = Literal[
     "train",
     "validate",
+    "predict",
     "ids",
     "directions",
     "rates",
@@ -20,6 +21,7 @@ Kind = Literal[
 _WORDS: dict[Kind, int] = {
     "train": 0,
     "validate": 1,
+    "predict": 7,
     "ids": 2,
     "directions": 3,
     "rates": 4,
