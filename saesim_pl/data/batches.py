@@ -190,8 +190,9 @@ class ActivationDataModule(LightningDataModule, ABC):
     @property
     def train_epoch(self) -> int:
         """Epoch whose batches are trained on: the trainer's, or 0 where ``overfit_batches`` repeats it."""
-        repeats = self.trainer is None or getattr(self.trainer, "overfit_batches", 0)
-        return 0 if repeats else self.trainer.current_epoch
+        if self.trainer is None or self.trainer.overfit_batches:  # type: ignore[attr-defined]
+            return 0
+        return self.trainer.current_epoch
 
     def _train_position(self) -> tuple[int, int]:
         if self.trainer is None:

@@ -63,8 +63,11 @@ class GeneratedActivations(ActivationDataModule):
         self._tables, self._samplers, self._biases = tables, samplers, biases
         self.noise_std, self.seed = noise_std, seed
         self._kept: dict[tuple[Stage, int, int], list[Firings]] = {}
-        others = dict.fromkeys(("validate", "predict"), validation_samples)
-        self._samples: dict[Stage, int] = {"train": samples_per_epoch, **others}
+        self._samples: dict[Stage, int] = {
+            "train": samples_per_epoch,
+            "validate": validation_samples,
+            "predict": validation_samples,
+        }
 
     @property
     def streams(self) -> dict[str, int]:

@@ -134,14 +134,6 @@ class SAECohort(NormalizedSAEs):
             self.log_dict(values, sync_dist=True)
             quality.reset()
 
-    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
-        """The validation step."""
-        return self.validation_step(batch, batch_idx)
-
-    def on_test_epoch_end(self) -> None:
-        """See :meth:`on_validation_epoch_end`."""
-        self.on_validation_epoch_end()
-
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take the normalisation; refuse the weights of other SAEs.
 

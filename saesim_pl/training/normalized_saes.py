@@ -67,6 +67,14 @@ class NormalizedSAEs(LightningModule):
         """Reconstructions by SAE."""
         return {name: sae(batch[self.reads[name]]) for name, sae in self.saes.items()}
 
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        """The validation step."""
+        return self.validation_step(batch, batch_idx)
+
+    def on_test_epoch_end(self) -> None:
+        """See :meth:`on_validation_epoch_end`."""
+        self.on_validation_epoch_end()
+
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Float[Tensor, "n d_sae"]]:
         """Latents by SAE, as ``encode`` gives them for rows as the data serve them."""
         return {name: sae.encode(batch[self.reads[name]]) for name, sae in self.saes.items()}
