@@ -154,7 +154,7 @@ class ActivationDataModule(LightningDataModule, ABC):
         return self.val_dataloader()
 
     def predict_dataloader(self) -> BatchLoader:
-        """The batches of ``predict_stage``, in order."""
+        """Batches of ``predict_stage``."""
         return self._loader(self.predict_stage, lambda: (0, 0))
 
     def restore(self, normalizations: dict[str, Normalization]) -> None:
@@ -185,7 +185,7 @@ class ActivationDataModule(LightningDataModule, ABC):
             # Averaging gradients over ranks would weigh the rows of the smaller shares more.
             raise ValueError(f"batch_size={self.batch_size} does not divide among {world_size} processes")
         if stage != "train" and last < world_size:
-            raise ValueError(f"the last batch of {stage} has {last} rows for {world_size} processes")
+            raise ValueError(f"the last batch to {stage} has {last} rows for {world_size} processes")
 
     @property
     def train_epoch(self) -> int:

@@ -75,7 +75,7 @@ def test_what_workers_are_sent_holds_no_trainer() -> None:
     ("settings", "message"),
     [
         ({"batch_size": 101, "samples_per_epoch": 1000}, "batch_size=101 does not divide among 2 processes"),
-        ({"validation_samples": 1025}, "the last validation batch has 1 rows for 2 processes"),
+        ({"validation_samples": 1025}, "the last batch to validate has 1 rows for 2 processes"),
     ],
 )
 def test_shares_that_cannot_be_fair_are_refused(settings: dict, message: str) -> None:
