@@ -6,12 +6,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-# A float64 of 0 or more orders as its bits do; these are its exponent and 16 digits after it.
-_SHIFT = 36
-_BINS = 60 << 16
+# A float64 of 0 or more orders as its bits do; these are its exponent and 12 digits after it.
+_SHIFT = 40
+_BINS = 60 << 12
 
 
-def median_of_blocks(blocks: Callable[[], Iterable[Tensor]], count: int) -> Float[Tensor, ""]:
+def median_of_blocks(
+    blocks: Callable[[], Iterable[Tensor]], count: int, highest: Tensor
+) -> Float[Tensor, ""]:
     """Median of ``count`` numbers of 0 or more, the mean of the middle two where ``count`` is even.
 
     Counts the numbers by their leading digits, then takes those that begin as the median does.
@@ -19,21 +21,18 @@ def median_of_blocks(blocks: Callable[[], Iterable[Tensor]], count: int) -> Floa
     Args:
         blocks: Gives the same numbers, in float64, block by block, each time it is called.
         count: How many they are.
+        highest: No number is higher.
     """
-    highest = torch.stack([block.max() for block in blocks()]).max()
-    lowest_key = (highest.view(torch.int64) >> _SHIFT) - _BINS + 1
-
-    def keys(block: Tensor) -> Tensor:
-        # Anything 2^60 times smaller than the largest is as good as 0.
-        return ((block.flatten().view(torch.int64) >> _SHIFT) - lowest_key).clamp_(min=0)
-
-    counts = sum(keys(block).bincount(minlength=_BINS) for block in blocks())
-    up_to = torch.as_tensor(counts).cumsum(0)
+    # Anything 2^59 times smaller than the largest is as good as 0.
+    lowest_key = (highest.double().view(torch.int64) >> _SHIFT) - _BINS + 1
+    counts = torch.zeros(_BINS, dtype=torch.int64, device=highest.device)
+    for block in blocks():
+        keys = block.flatten().view(torch.int64).bitwise_right_shift(_SHIFT)
+        counts += keys.sub_(lowest_key).clamp_(min=0).bincount(minlength=_BINS)
+    up_to = counts.cumsum(0)
     middle = torch.tensor([(count - 1) // 2, count // 2], device=up_to.device)
     first, last = torch.searchsorted(up_to, middle, right=True)
-    found = []
-    for block in blocks():
-        key = keys(block)
-        found.append(block.flatten()[(key >= first) & (key <= last)])
-    below = up_to[first] - torch.as_tensor(counts)[first]
-    return torch.cat(found).sort().values[middle - below].mean()
+    low, high = (((torch.stack([first, last + 1]) + lowest_key) << _SHIFT).view(torch.float64)).unbind()
+    low = torch.where(first > 0, low, 0.0)
+    found = torch.cat([block[(block >= low) & (block < high)] for block in blocks()])
+    return found.sort().values[middle - (up_to[first] - counts[first])].mean()

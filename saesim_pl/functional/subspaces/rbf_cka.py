@@ -27,7 +27,7 @@ def rbf_cka(
     The kernel is ``exp(-d^2 / (2 bandwidth^2 m))`` with ``m`` the median of all n x n squared distances,
     those of rows to themselves included; where more than half of those are 0, their mean. Biased:
     independent data scores well above 0 when rows are few or the bandwidth small. Distances are made
-    block by block, and made again in each of four passes.
+    block by block, and made again in each of three passes.
 
     Args:
         a: Rows paired with those of ``b``.
@@ -70,7 +70,9 @@ def rbf_cka_halves(bandwidth: float = 1.0) -> Halves:
 def kernel_blocks(rows: Float[Tensor, "n d"], bandwidth: float) -> Block:
     """Kernel values of some rows with all, made when asked for."""
     n, squares = len(rows), distance_blocks(rows, "squared_euclidean")
-    scale = median_of_blocks(lambda: map(squares, row_blocks(n, 48 * n)), n * n)
+    # No two rows are further apart than twice the longest is from the mean.
+    highest = 4.01 * (rows.double() - rows.double().mean(0)).square().sum(1).max()
+    scale = median_of_blocks(lambda: map(squares, row_blocks(n, 48 * n)), n * n, highest)
     if scale == 0:
         scale = torch.stack([squares(some).sum() for some in row_blocks(n, 48 * n)]).sum() / n**2
     divisor = -2 * bandwidth**2 * scale.where(scale > 0, 1.0)
