@@ -1,5 +1,6 @@
 """Bootstrap intervals of scores that average over features."""
 
+import warnings
 from dataclasses import replace
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 from saesim_pl.comparison.procedure import PairComparison
 from saesim_pl.comparison.question import Question
 from saesim_pl.comparison.statistics import Scored
+from saesim_pl.functional import SimilarityWarning
 from saesim_pl.functional.nulls.bootstrap_of_scores import bootstrap_of_scores
 
 
@@ -31,7 +33,8 @@ def _scores(comparison: PairComparison, question: Question) -> Tensor | None:
     sides = comparison.sides(question.subset, question.swapped)
     matching = question.matching(sides)
     options = dict(measure.options)
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", SimilarityWarning)  # noted with the value already
         if measure.takes_rows(question.pairing.by == "position"):
             return per_feature(*sides.paired_rows(matching), **options)
         return per_feature(sides.a.directions, sides.b.directions, **options, matching=matching)
