@@ -49,8 +49,9 @@ class Draws(ABC):
 class Null(ABC):
     """Scores that appear without the relation that a measure looks for.
 
-    Each draw repeats the whole procedure: pairs are matched anew, the best are chosen anew, everything is
-    scored anew. A p-value is ``(b + 1) / (m + 1)`` with ``b`` of ``m`` draws at least as good as the data.
+    Each draw repeats the whole procedure: pairs are matched again, the best are chosen again, everything
+    is scored again. A p-value is ``(b + 1) / (m + 1)`` for ``b`` of ``m`` draws at least as good as the
+    data.
 
     Args:
         n_draws: Draws; the least p-value is ``1 / (n_draws + 1)``.

@@ -56,7 +56,7 @@ class PermutationNull(Null):
             use = "ReflectionNull" if pairing.by == "cosine" else "ShiftedTokensNull"
             return (
                 f"pairs were chosen by their {pairing.by}, so shuffled pairs are worse on noise too; "
-                f"use {use}, which matches anew on every draw"
+                f"use {use}, which matches again on every draw"
             )
         if is_blind(declaration, options, "row_permutation"):
             return f"{declaration.name} does not see how rows are paired; its null is GaussianNull"

@@ -8,7 +8,7 @@ from saesim_pl.comparison.nulls.null import Draws, Null
 
 
 class ShiftedTokensNull(Null):
-    """Shifts the latents of ``b`` against those of ``a`` by whole documents, correlates and pairs them anew.
+    """Shifts the latents of ``b`` against those of ``a`` by whole documents, correlates and pairs them again.
 
     Keeps how each latent fires over time, the places within a document included; destroys that latents of
     both sides fire on the same tokens. The samples form a ring, so that each shift pairs all of them.

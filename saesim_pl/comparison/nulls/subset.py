@@ -7,7 +7,7 @@ from saesim_pl.comparison.nulls.null import Draw, Draws, Null, generator
 
 
 class SubsetNull(Null):
-    """Draws as many random rows of ``a`` in place of a group and pairs them anew.
+    """Draws as many random rows of ``a`` in place of a group and pairs them again.
 
     Keeps everything but the choice of rows: a low p-value says that this group, such as a concept or a
     cluster, scores better than other groups of its size, not that the sides are related.

@@ -43,14 +43,14 @@ class _TurningNull(Null):
             )
         if is_blind(declaration, options, "row_permutation"):
             return (
-                f"{type(self).__name__} turns b and pairs it anew, and {declaration.name} sees neither; its "
+                f"{type(self).__name__} turns b and pairs it again, and {declaration.name} sees neither; its "
                 "null is GaussianNull"
             )
         return None
 
 
 class RotationNull(_TurningNull):
-    """Turns ``b`` by a uniformly random rotation and pairs it anew.
+    """Turns ``b`` by a uniformly random rotation and pairs it again.
 
     Keeps the norms, the Gram matrix and the spectrum of ``b``; destroys all agreement of where the rows of
     ``a`` and of ``b`` point, an agreement of their covariances included. Two independent sets of rows that
@@ -77,7 +77,7 @@ class RotationNull(_TurningNull):
 
 
 class ReflectionNull(_TurningNull):
-    """Flips the signs of the principal axes of ``b`` at random and pairs it anew.
+    """Flips the signs of the principal axes of ``b`` at random and pairs it again.
 
     Keeps the norms, the Gram matrix and the covariance of ``b``, its axes included; destroys the agreement
     of single directions beyond a shared covariance. The default for pairings by cosine: a low p-value says
