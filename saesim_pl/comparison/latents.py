@@ -165,8 +165,14 @@ class LatentSums:
         """Sums without the column of squared norms."""
         if not self.keep_squares:
             return sums
-        n, *vectors, cross = sums
-        return ActivationSums(n, *(vector[:-1] for vector in vectors), cross[:-1, :-1])
+        return ActivationSums(
+            sums.n,
+            sums.sum_a[:-1],
+            sums.sum_b[:-1],
+            sums.square_a[:-1],
+            sums.square_b[:-1],
+            sums.cross[:-1, :-1],
+        )
 
 
 def _empty(d_a: int, d_b: int, like: Tensor) -> ActivationSums:

@@ -36,9 +36,10 @@ class Measure:
         if not isinstance(metric, Metric):
             raise TypeError(f"metrics: {name} must be a torchmetrics Metric, got {type(metric).__name__}")
         self.name, self.metric = name, metric
-        known = isinstance(metric, MeasureMetric)
-        self.declaration: Declaration | None = metric.declaration if known else None
-        self.options: Mapping[str, Any] = metric.options if known else {}
+        self.declaration: Declaration | None = None
+        self.options: Mapping[str, Any] = {}
+        if isinstance(metric, MeasureMetric):
+            self.declaration, self.options = metric.declaration, metric.options
         better = metric.higher_is_better
         if self.declaration is None and not isinstance(better, bool):
             raise ValueError(

@@ -54,9 +54,8 @@ class PairComparison:
         if by_cosine and not self.pair.one_space:
             check_one_space(self.pair.a, self.pair.b, by_cosine[0])
         self.asked = list(questions(self.pair, self.measures, self.pairings, self.null_of))
-        self._data = Sides(
-            self.pair.a, self.pair.b, self.pair.correlations and self.pair.correlations.observed
-        )
+        correlations = self.pair.correlations
+        self._data = Sides(self.pair.a, self.pair.b, correlations.observed if correlations else None)
         self._sides: dict[tuple[str, bool], Sides] = {}
 
     @property

@@ -9,6 +9,7 @@ from torch import Tensor
 from saesim_pl.comparison.feature_set import FeatureSet
 from saesim_pl.functional import Matching, Scores, match_by_correlation
 from saesim_pl.functional.pairing.both_ways import BestBothWays, best_both_ways
+from saesim_pl.functional.pairing.matching import MatchingMethod
 from saesim_pl.functional.pairing.scores import CosineScores, MatrixScores
 
 # Scores of so many pairs of rows are kept whole; of more they are made again by blocks.
@@ -79,7 +80,7 @@ class Sides:
             raise ValueError(f"a pairing by correlation needs latents of {names} over the same samples")
         return self._correlation
 
-    def matching(self, by: str, method: str) -> Matching:
+    def matching(self, by: str, method: MatchingMethod) -> Matching:
         """The matching of all rows, made at the first call."""
         key = by, method
         if key not in self._matchings:

@@ -104,7 +104,8 @@ def maximum_p(family: Sequence[Scored]) -> list[float]:
     Scores of different measures and pairs are brought to one scale by the mean and SD over the draws and
     the value together, which treats all of them alike.
     """
-    signs = torch.tensor([1.0 if one.measure.higher_is_better else -1.0 for one in family]).double()
+    better_high = [one.measure is None or one.measure.higher_is_better for one in family]
+    signs = torch.tensor([1.0 if high else -1.0 for high in better_high], dtype=torch.float64)
     values = torch.tensor([one.observed for one in family], dtype=torch.float64)
     draws = torch.stack([one.draws.double() for one in family])  # type: ignore[union-attr]
     both = torch.cat([values[:, None], draws], dim=1) * signs[:, None]

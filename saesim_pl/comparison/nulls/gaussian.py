@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from saesim_pl.comparison.feature_set import FeatureSet
-from saesim_pl.comparison.nulls.null import Draw, Draws, Null, generator, is_blind
+from saesim_pl.comparison.nulls.null import Draw, Draws, Null, generator, is_blind, name_of
 from saesim_pl.comparison.pairing import Pairing
 from saesim_pl.functional.ground.declaration import Declaration
 from saesim_pl.functional.ground.inputs import check_option
@@ -66,8 +66,8 @@ class GaussianNull(Null):
     ) -> str | None:
         """Refuse the spectrum of ``b`` for measures that compare nothing but spectra."""
         if self.like == "spectrum" and is_blind(declaration, options, "orthogonal", "row_permutation"):
-            name = declaration.name if declaration else ""
-            return f"rows with the spectrum of b have its {name} too; take GaussianNull with like: spectra"
+            seen = name_of(declaration)
+            return f"rows with the spectrum of b have its {seen} too; take GaussianNull with like: spectra"
         return super().refusal(pairing, declaration, options)
 
 
@@ -91,7 +91,8 @@ class _Gaussian(Draws):
                 rows = drawer(seeded)
                 side = side.mapped(rows, None if encoder is None else encoder(seeded))
             drawn.append(side)
-        return Draw(*drawn)
+        a, b = drawn
+        return Draw(a, b)
 
 
 def _of_one_spectrum(a: FeatureSet, b: FeatureSet) -> list[Drawer]:

@@ -103,3 +103,8 @@ def generator(seed: int, t: int, *words: int) -> torch.Generator:
 def is_blind(declaration: Declaration | None, options: Mapping[str, Any], *transformations: str) -> bool:
     """Whether all these transformations of ``b`` are known to leave a measure alone."""
     return declaration is not None and set(transformations) <= declaration.blind_to(options, "b")
+
+
+def name_of(declaration: Declaration | None) -> str:
+    """Name of a measure, for messages."""
+    return "this metric" if declaration is None else declaration.name

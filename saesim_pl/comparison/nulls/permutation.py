@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from saesim_pl.comparison.feature_set import FeatureSet
-from saesim_pl.comparison.nulls.null import Draw, Draws, Null, generator, is_blind
+from saesim_pl.comparison.nulls.null import Draw, Draws, Null, generator, is_blind, name_of
 from saesim_pl.comparison.pairing import Pairing
 from saesim_pl.functional.ground.declaration import Declaration
 
@@ -59,7 +59,7 @@ class PermutationNull(Null):
                 f"use {use}, which matches again on every draw"
             )
         if is_blind(declaration, options, "row_permutation"):
-            return f"{declaration.name} does not see how rows are paired; its null is GaussianNull"
+            return f"{name_of(declaration)} does not see how rows are paired; its null is GaussianNull"
         return None
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from saesim_pl.comparison.feature_set import FeatureSet
-from saesim_pl.comparison.nulls.null import Draw, Draws, Null, generator, is_blind
+from saesim_pl.comparison.nulls.null import Draw, Draws, Null, generator, is_blind, name_of
 from saesim_pl.comparison.pairing import Pairing
 from saesim_pl.functional.ground.declaration import Declaration
 
@@ -36,15 +36,15 @@ class _TurningNull(Null):
             return said
         if not is_blind(declaration, options, "orthogonal"):
             return None
+        turning, measure = type(self).__name__, name_of(declaration)
         if pairing.by == "position":
             return (
-                f"{type(self).__name__} turns b, and {declaration.name} does not see how b is turned; its "
+                f"{turning} turns b, and {measure} does not see how b is turned; its "
                 "null for rows as they come is PermutationNull"
             )
         if is_blind(declaration, options, "row_permutation"):
             return (
-                f"{type(self).__name__} turns b and pairs it again, and {declaration.name} sees neither; its "
-                "null is GaussianNull"
+                f"{turning} turns b and pairs it again, and {measure} sees neither; its null is GaussianNull"
             )
         return None
 

@@ -87,7 +87,9 @@ class ActivationSums(NamedTuple):
 def add_samples(sums: ActivationSums, latents_a: Tensor, latents_b: Tensor) -> None:
     """Add samples in place, by way of the non-zero latents where these are few."""
     sums.n.add_(len(latents_a))
-    fired_a, fired_b = _fired(latents_a), _fired(latents_b)
+    # To count non-zeros is to wait for an accelerator, which likes dense products anyway.
+    on_cpu = latents_a.device.type == "cpu"
+    fired_a, fired_b = (_fired(latents_a), _fired(latents_b)) if on_cpu else (None, None)
     if fired_a is not None and fired_b is not None:
         counts = [fired.sample.bincount(minlength=len(latents_a)) for fired in (fired_a, fired_b)]
         products = int(counts[0] @ counts[1])
