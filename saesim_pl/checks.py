@@ -1,4 +1,4 @@
-"""Refusals of numbers that a law cannot have."""
+"""Refusals of numbers that a law cannot have, and errors that need no traceback."""
 
 
 def check_counts(**counts: int) -> None:
@@ -32,3 +32,7 @@ def check_not_negative(**numbers: float) -> None:
     for name, number in numbers.items():
         if not 0 <= number < float("inf"):
             raise ValueError(f"{name} must not be negative, got {number}")
+
+
+class PlainError(ValueError):
+    """An error whose message is all that its user needs: the command line shows no traceback."""

@@ -12,7 +12,7 @@ from saesim_pl.metrics.sae_quality import SAEQuality
 from saesim_pl.saes import SAEOutput, SparseAutoencoder
 from saesim_pl.saes.stack import joint_losses
 from saesim_pl.training.normalized_saes import NormalizedSAEs
-from saesim_pl.training.optimization import FiniteLosses, adam, clip_each, refuse_slow_precision
+from saesim_pl.training.optimization import adam, clip_each, refuse_slow_precision
 
 AuxiliaryLoss = Callable[[str, SparseAutoencoder, Tensor, SAEOutput], Tensor | None]
 """Of an SAE's name, the SAE, its batch and output: what a callback adds to its loss, if anything."""
@@ -74,7 +74,6 @@ class SAECohort(NormalizedSAEs):
                 raise ValueError(f"{argument} names {sorted(unknown)}, but the SAEs are {sorted(saes)}")
         self.lr, self.betas = lr, betas
         self.warmup_fraction, self.decay_fraction = warmup_fraction, decay_fraction
-        self.finite_losses = FiniteLosses()
         self.auxiliary_losses: dict[str, dict[str, AuxiliaryLoss]] = {name: {} for name in saes}
         """By SAE and log name, what callbacks add to its loss."""
         self.reads = {name: _stream_of(name, reads or {}, streams) for name in saes}
@@ -100,7 +99,8 @@ class SAECohort(NormalizedSAEs):
         """Sum of the SAEs' losses; no SAE's gradient depends on another's.
 
         Raises:
-            ValueError: A loss is not finite; the weights are as they were.
+            NotFiniteError: A loss is not finite; the weights are as they were. On an accelerator it is raised
+                at the next step that is logged, validation, checkpoint or end of training.
         """
         outputs, losses = self._losses(batch), []
         every = self.trainer.log_every_n_steps
@@ -112,13 +112,18 @@ class SAECohort(NormalizedSAEs):
                 terms |= added | {"l0": (output.latents > 0).sum(1).float().mean()}
                 self.log_dict({f"train/{name}/{key}": value.detach() for key, value in terms.items()})
         loss = torch.stack(losses).sum()
-        where = f"batch {batch_idx} of epoch {self.current_epoch}"
-        self.finite_losses.check(loss, batch, where, self.optimizers().optimizer, logs)
+        self.refusals.training(loss, batch, batch_idx, waits=logs)
         return {"loss": loss, "fired": {name: output.fired for name, output in outputs.items()}}
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
-        """Latents by SAE, for callbacks to compare."""
+        """Latents by SAE, for callbacks to compare.
+
+        Raises:
+            NotFiniteError: A loss is not finite.
+        """
         outputs = self._losses(batch)
+        loss = torch.stack([output.loss for output in outputs.values()]).sum()
+        self.refusals.validation(loss, batch, batch_idx)
         for name, output in outputs.items():
             x = batch[self.reads[name]]
             self.quality[name].update(x, output.x_hat, output.latents)

@@ -4,16 +4,16 @@ from copy import deepcopy
 from typing import Any
 
 from jaxtyping import Float
-from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from saesim_pl.data.batches import ActivationDataModule
 from saesim_pl.data.normalization import Normalization
 from saesim_pl.data.source import known_activations
 from saesim_pl.saes import SparseAutoencoder
+from saesim_pl.training.not_finite import FiniteLossesOnly
 
 
-class NormalizedSAEs(LightningModule):
+class NormalizedSAEs(FiniteLossesOnly):
     """Keeps in its checkpoint how the data normalised what its SAEs were trained on.
 
     Attributes:
@@ -87,6 +87,7 @@ class NormalizedSAEs(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the normalisation with the weights, which mean nothing without it."""
+        super().on_save_checkpoint(checkpoint)
         checkpoint["normalizations"] = {s: dict(vars(made)) for s, made in self.normalizations.items()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 
@@ -72,48 +72,3 @@ def refuse_slow_precision(precision: str, device: torch.device) -> None:
     look = getattr(torch.cpu, "get_capabilities", None)
     if look and not any(has for name, has in look().items() if name.endswith("bf16")):
         raise ValueError(f"precision {precision}: this CPU has no bfloat16 instructions, use 32-true")
-
-
-class FiniteLosses:
-    """Refuses a step whose loss is NaN or infinite before it changes a weight.
-
-    On a CPU the error comes at once. To look at every loss would hold up an accelerator: there Adam itself
-    skips this step and all that follow, and the error comes when the next step is logged. (Where a gradient
-    scaler looks after the gradients, it skips.) Processes refuse together: gradients are theirs in common.
-    """
-
-    def __init__(self) -> None:
-        self._refused: Tensor | None = None
-
-    def check(
-        self, loss: Tensor, batch: dict[str, Tensor], where: str, optimizer: torch.optim.Optimizer, logs: bool
-    ) -> None:
-        """Look at the loss of ``batch``, which stands at ``where``.
-
-        Raises:
-            ValueError: Naming the stream and the batch, or the scale that overflows.
-        """
-        refused = (~loss.detach().isfinite()).float()
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.all_reduce(refused, torch.distributed.ReduceOp.MAX)
-        if loss.device.type == "cpu":
-            if refused:
-                explain_not_finite(batch, where)
-            return
-        self._refused = refused if self._refused is None else self._refused.maximum(refused)
-        if optimizer.defaults.get("fused"):
-            optimizer.found_inf = self._refused
-        if logs and self._refused:
-            explain_not_finite(batch, f"the steps logged at {where}")
-
-
-def explain_not_finite(batch: dict[str, Tensor], where: str) -> None:
-    """Say what is wrong with the loss of ``batch``.
-
-    Raises:
-        ValueError: Always.
-    """
-    for stream, x in batch.items():
-        if bad := int((~x.isfinite()).any(1).sum()):
-            raise ValueError(f"stream {stream!r} has NaN or infinity in {bad} of {len(x)} rows of {where}")
-    raise ValueError(f"a loss is not finite in {where}: lower lr, or the activations' scale")
