@@ -24,8 +24,9 @@ class UnitNormDecoder(OnSAEs):
         super().__init__(saes)
 
     def on_train_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
-        """Start from unit rows."""
-        self.on_train_batch_end(trainer, pl_module)
+        """Start from unit rows; a run that goes on has them, and scaling them again would round them."""
+        if trainer.global_step == 0:
+            self.on_train_batch_end(trainer, pl_module)
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: SAECohort, *_: Any) -> None:
         """Remove the gradient along each row, before it is clipped."""

@@ -1,5 +1,6 @@
 """The command line, ``saesim``: Lightning's, with its links and its messages."""
 
+import errno
 import logging
 import os
 import re
@@ -17,6 +18,8 @@ from lightning.pytorch import LightningDataModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from saesim_pl.checks import PlainError
+from saesim_pl.training.interruption import Interrupted, interruptions
 from saesim_pl.training.place_run import Place, enter_place, place_run
 from saesim_pl.training.saved_config import SavedConfig
 
@@ -108,10 +111,14 @@ class SaesimCLI(LightningCLI):
             super().instantiate_classes()
 
     def _run_subcommand(self, subcommand: str) -> None:
-        with self._explained():
-            if self.place:
-                enter_place(self.trainer, self.place, self.config[subcommand].get("ckpt_path"))
-            super()._run_subcommand(subcommand)
+        try:
+            with interruptions.listening(), self._explained():
+                if self.place:
+                    enter_place(self.trainer, self.place, self.config[subcommand].get("ckpt_path"))
+                super()._run_subcommand(subcommand)
+        except Interrupted as stop:
+            print(f"saesim {subcommand}: {stop}", file=sys.stderr)
+            sys.exit(stop.code)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -120,7 +127,8 @@ class SaesimCLI(LightningCLI):
             yield
         except (ValueError, TypeError, OSError, MisconfigurationException) as error:
             trainer = getattr(self, "trainer", None)
-            if "JSONARGPARSE_DEBUG" in os.environ or (trainer and _has_begun(trainer)):
+            under_way = trainer and _has_begun(trainer) and not _says_it_all(error)
+            if "JSONARGPARSE_DEBUG" in os.environ or under_way:
                 raise
             _fail(f"saesim {self.subcommand}: error: {one_line(str(error))}")
         except UnpicklingError:
@@ -147,6 +155,12 @@ def _fail(message: str) -> NoReturn:
 def _streams(data: LightningDataModule) -> dict[str, int] | None:
     # Text has no streams, and the language model that reads it takes none: the link then comes to nothing.
     return getattr(data, "streams", None)
+
+
+def _says_it_all(error: Exception) -> bool:
+    """Whether the message of an error in a run under way is all that its user needs."""
+    no_room = errno.ENOSPC, errno.EDQUOT, errno.EFBIG
+    return isinstance(error, PlainError) or (isinstance(error, OSError) and error.errno in no_room)
 
 
 def _has_begun(trainer: Trainer) -> bool:

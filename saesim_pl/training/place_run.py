@@ -62,6 +62,8 @@ def place_run(config: Namespace, subcommand: str, as_yaml: Callable[[], str]) ->
         FileExistsError: The folder that the configuration names belongs to another run.
     """
     trainer, fits = config.trainer, subcommand == "fit"
+    if trainer.get("enable_checkpointing") is False:
+        _leave_out_last_checkpoint(trainer)
     loggers = _loggers(trainer)
     roots = [_root(logger, trainer) for logger in loggers] or [_root(None, trainer)]
     named = loggers[0].get("init_args.version") if loggers else None
@@ -135,6 +137,12 @@ def _write_rows_before(path: Path, kept: Path, step: int) -> None:
 
 def _step_of(checkpoint: Path) -> int:
     return torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=True)["global_step"]
+
+
+def _leave_out_last_checkpoint(trainer: Namespace) -> None:
+    """``base.yaml`` adds it to every run; whoever asks for no checkpoints does not mean it."""
+    kept = [c for c in trainer.get("callbacks") or [] if not c.class_path.endswith(".LastCheckpoint")]
+    trainer["callbacks"] = kept
 
 
 def _loggers(trainer: Namespace) -> list[Namespace]:
