@@ -1,21 +1,20 @@
 """Writes a language model's activations to disk."""
 
-import json
-import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from uuid import uuid4
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor
 
-from saesim_pl.data.manifest import FILE_NAME, Manifest, Shard, write_whole
-from saesim_pl.data.shards import TOKEN_IDS, shard_features, write_shard
+from saesim_pl.data.cache_folder import CacheFolder
+from saesim_pl.data.manifest import Manifest, Shard
+from saesim_pl.data.shards import TOKEN_IDS, write_shard
 from saesim_pl.data.source import text_of
 from saesim_pl.language_models import LanguageModelActivations
-
-OWN_FILES = re.compile(r"(shard-\d{5}-\d{5}\.arrow|manifest\.json|state\.json|dataset_info\.json)(\.tmp)?")
+from saesim_pl.training.interruption import interruptions
 
 
 class ActivationWriter(BasePredictionWriter):
@@ -26,8 +25,9 @@ class ActivationWriter(BasePredictionWriter):
     and so does :class:`~saesim_pl.data.CachedActivations`, which also asks for the manifest. Rows stand in
     the order of the text, however many processes wrote them. On several nodes the folder must be shared.
 
-    The manifest is written last: an interrupted run leaves none, is refused on reading, and is cleared
-    away by the next run. Predictions are not kept in memory, whatever ``return_predictions`` says.
+    A cache that is already there stays whole until the new one is, and one process writes at a time. A run
+    that fails, or is ended by SIGTERM or Ctrl-C, removes what it wrote; what a killed one leaves is removed
+    by the next. Predictions are not kept in memory, whatever ``return_predictions`` says.
 
     Args:
         folder: Where to write; made if needed.
@@ -35,7 +35,8 @@ class ActivationWriter(BasePredictionWriter):
         shard_mb: Size of a shard in megabytes, which each process also holds in memory.
 
     Raises:
-        FileExistsError: The folder holds a finished cache and ``overwrite`` is off, or other files.
+        FileExistsError: The folder holds a finished cache and ``overwrite`` is off, or other files, or is
+            being written.
         TypeError: The model is not a ``LanguageModelActivations``, or the data do not tell its text.
         ValueError: ``shard_mb`` is outside 1 to 4096.
     """
@@ -44,8 +45,7 @@ class ActivationWriter(BasePredictionWriter):
         super().__init__(write_interval="batch")
         if not 1 <= shard_mb <= 4096:
             raise ValueError(f"shard_mb must be between 1 and 4096, got {shard_mb}")
-        self.folder = Path(folder)
-        self.overwrite = overwrite
+        self.cache = CacheFolder(Path(folder), overwrite)
         self.shard_bytes = shard_mb * 10**6
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -56,25 +56,30 @@ class ActivationWriter(BasePredictionWriter):
                 f"ActivationWriter needs LanguageModelActivations, got {type(pl_module).__name__}"
             )
         text_of(trainer, "ActivationWriter")
-        present = [path.name for path in self.folder.iterdir()] if self.folder.exists() else []
-        foreign = sorted(name for name in present if not OWN_FILES.fullmatch(name))
-        if foreign:
-            raise FileExistsError(f"{self.folder} holds other files, such as {foreign[0]}")
-        if FILE_NAME in present and not self.overwrite:
-            raise FileExistsError(f"{self.folder} holds a finished cache; set overwrite to replace it")
+        self.cache.look()
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Clear away what an interrupted or an older run left, its manifest first."""
+        """Take the folder for this run.
+
+        Raises:
+            FileExistsError: Another run was faster.
+        """
         trainer.predict_loop.return_predictions = False
         self._waiting: list[dict[str, Tensor]] = []
         self._waiting_bytes = 0
         self._shards: list[Shard] = []
         self._widths: dict[str, int] = {}
+        word = trainer.strategy.broadcast(uuid4().hex[:8])
+        refused = ""
         if trainer.is_global_zero:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            for path in [self.folder / FILE_NAME, *self.folder.iterdir()]:
-                path.unlink(missing_ok=True)
-        trainer.strategy.barrier("activation_writer.start")
+            try:
+                self.cache.begin(word)
+            except FileExistsError as error:
+                refused = str(error)
+        if refused := trainer.strategy.broadcast(refused):
+            raise FileExistsError(refused)
+        self.cache.join(word)
+        interruptions.done = f"no new cache was made in {self.cache.folder}, and an old one is as it was"
 
     def write_on_batch_end(
         self,
@@ -86,7 +91,14 @@ class ActivationWriter(BasePredictionWriter):
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
-        """Keep the batch until it fills a shard."""
+        """Keep the batch until it fills a shard.
+
+        Raises:
+            ValueError: The batch has contexts of another length than the data say.
+        """
+        context_size = text_of(trainer, "ActivationWriter").context_size
+        if (seen := batch["token_ids"].shape[1]) != context_size:
+            raise ValueError(f"batch {batch_idx} has contexts of {seen} tokens, the data say {context_size}")
         rows = {"context_index": batch["context_index"].cpu()} | {k: v.cpu() for k, v in prediction.items()}
         n_bytes = sum(column.nbytes for column in rows.values())
         if self._waiting and self._waiting_bytes + n_bytes > self.shard_bytes:
@@ -94,7 +106,7 @@ class ActivationWriter(BasePredictionWriter):
         self._waiting.append(rows)
         self._waiting_bytes += n_bytes
 
-    def on_predict_end(self, trainer: Trainer, pl_module: LanguageModelActivations) -> None:
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the last shard and, when every process has, the manifest."""
         if self._waiting:
             self._write_shard(trainer.global_rank)
@@ -102,8 +114,20 @@ class ActivationWriter(BasePredictionWriter):
         if trainer.world_size > 1:
             torch.distributed.all_gather_object(by_rank, self._shards)
         if trainer.is_global_zero:
-            self._write_manifest(trainer, pl_module, [shard for shards in by_rank for shard in shards])
+            source, shards = text_of(trainer, "ActivationWriter"), tuple(s for own in by_rank for s in own)
+            told = (
+                cast(LanguageModelActivations, pl_module).model,
+                source.text,
+                source.context_size,
+                self._widths,
+            )
+            self.cache.finish(Manifest(*told, shards))
+            interruptions.done = f"the cache in {self.cache.folder} is whole"
         trainer.strategy.barrier("activation_writer.end")
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Remove what was written."""
+        self.cache.abandon()
 
     def _write_shard(self, rank: int) -> None:
         columns = {name: torch.cat([rows[name] for rows in self._waiting]) for name in self._waiting[0]}
@@ -111,25 +135,6 @@ class ActivationWriter(BasePredictionWriter):
         first = int(columns.pop("context_index")[0])
         token_ids = columns.pop(TOKEN_IDS).numpy()
         self._widths = {hook: rows.shape[2] for hook, rows in columns.items()}
-        path = self.folder / f"shard-{rank:05d}-{len(self._shards):05d}.arrow"
-        n_bytes = write_shard(path, token_ids, {hook: rows.numpy() for hook, rows in columns.items()})
-        self._shards.append(Shard(path.name, rank, first, len(token_ids), n_bytes))
-
-    def _write_manifest(
-        self, trainer: Trainer, pl_module: LanguageModelActivations, shards: list[Shard]
-    ) -> None:
-        source = text_of(trainer, "ActivationWriter")
-        features = shard_features(source.context_size, self._widths)
-        state = {
-            "_data_files": [{"filename": shard.file} for shard in shards],
-            "_fingerprint": None,
-            "_format_columns": None,
-            "_format_kwargs": {},
-            "_format_type": None,
-            "_output_all_columns": False,
-            "_split": None,
-        }
-        write_whole(self.folder / "dataset_info.json", json.dumps({"features": features.to_dict()}))
-        write_whole(self.folder / "state.json", json.dumps(state))
-        manifest = Manifest(pl_module.model, source.text, source.context_size, self._widths, tuple(shards))
-        manifest.write(self.folder)
+        path = self.cache.shard(rank, len(self._shards))
+        told = write_shard(path, token_ids, {hook: rows.numpy() for hook, rows in columns.items()})
+        self._shards.append(Shard(path.name, rank, first, len(token_ids), *told))

@@ -9,7 +9,7 @@ import torch
 from saesim_pl.data.batches import ActivationDataModule, Batch, Stage
 from saesim_pl.data.manifest import Manifest
 from saesim_pl.data.normalization import NormalizationMode
-from saesim_pl.data.shards import ShardReader
+from saesim_pl.data.shard_reader import ShardReader
 
 BLOCK_CONTEXTS = 256
 """Contexts shuffled together: a batch mixes this many, and a disk reads no more than these at once."""

@@ -8,7 +8,7 @@ from typing import Any
 
 FILE_NAME = "manifest.json"
 FORMAT = "saesim-pl activations"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Shard:
         first_context: Index, in the whole text, of its first context.
         n_contexts: Its rows.
         n_bytes: Its size.
+        checksum: Of its bytes, see :func:`checksum_of`; empty in caches of format version 1.
     """
 
     file: str
@@ -28,6 +29,7 @@ class Shard:
     first_context: int
     n_contexts: int
     n_bytes: int
+    checksum: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Manifest:
         try:
             fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             head = fields.pop("format"), fields.pop("format_version")
-            if head != (FORMAT, FORMAT_VERSION):
+            if head not in [(FORMAT, version) for version in range(1, FORMAT_VERSION + 1)]:
                 raise ValueError(f"it is {head}, expected {(FORMAT, FORMAT_VERSION)}")
             n_contexts = fields.pop("n_contexts")
             fields["shards"] = tuple(Shard(**shard) for shard in fields["shards"])
@@ -86,7 +88,32 @@ class Manifest:
             raise ValueError(f"{path} cannot be read: {error!r}") from error
         if manifest.n_contexts != n_contexts:
             raise ValueError(f"{path} names {n_contexts} contexts, its shards hold {manifest.n_contexts}")
+        manifest._check_shards(path)
         return manifest
+
+    def _check_shards(self, path: Path) -> None:
+        """Refuse shards that come twice or in another order: every checksum would be right."""
+        if self.dtype != "float32":
+            raise ValueError(f"{path}: dtype is {self.dtype!r}, expected 'float32'")
+        first = 0
+        for number, shard in enumerate(self.shards):
+            if shard.first_context != first:
+                seen = f"shard {number}, {shard.file}, begins with context {shard.first_context}"
+                raise ValueError(f"{path}: {seen}, expected {first}")
+            first += shard.n_contexts
+        if len({shard.file for shard in self.shards}) < len(self.shards):
+            raise ValueError(f"{path} names a shard twice")
+
+
+def checksum_of(path: Path) -> str:
+    """XXH3 of a file's bytes, in 16 hexadecimal digits: a guard against damage, not against forgery."""
+    import xxhash
+
+    digest = xxhash.xxh3_64()
+    with path.open("rb") as file:
+        while block := file.read(2**22):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def write_whole(path: Path, text: str) -> None:

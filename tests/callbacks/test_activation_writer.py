@@ -1,9 +1,13 @@
+import errno
 import json
 import multiprocessing
 import os
 import re
+import resource
+import shutil
 import signal
 import socket
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,9 +20,11 @@ from lightning.pytorch.demos.boring_classes import BoringModel
 
 from saesim_pl.callbacks import ActivationWriter
 from saesim_pl.data import TextContexts
+from saesim_pl.data.cache_folder import CacheFolder
 from saesim_pl.data.manifest import Manifest
-from saesim_pl.data.shards import ShardReader
+from saesim_pl.data.shard_reader import ShardReader
 from saesim_pl.language_models import LanguageModelActivations
+from tests.processes import run_saesim
 
 HOOKS = ["blocks.0.hook_mlp_out", "blocks.1.hook_mlp_out"]
 
@@ -29,7 +35,7 @@ def cache(
     overwrite: bool = False,
     max_contexts: int = 7,
     devices: int = 1,
-    kill_at: int = -1,
+    end: str = "",
 ) -> list | None:
     writer = ActivationWriter(str(folder), overwrite=overwrite)
     writer.shard_bytes = 2500  # one context of two hooks fits, two do not
@@ -43,17 +49,24 @@ def cache(
         enable_progress_bar=False,
     )
     data = TextContexts(model, context_size=16, batch_size=1, max_contexts=max_contexts)
-    return trainer.predict(Mortal(model, kill_at), datamodule=data)
+    return trainer.predict(Mortal(model, end), datamodule=data)
 
 
 class Mortal(LanguageModelActivations):
-    def __init__(self, model: str, kill_at: int) -> None:
-        super().__init__(model, HOOKS)
-        self.kill_at = kill_at
+    """Comes to an ``end`` before its fourth batch."""
+
+    def __init__(self, model: str, end: str) -> None:
+        super().__init__(model, ["blocks.7.hook_mlp_out"] if end == "hook" else HOOKS)
+        self.end = end
 
     def predict_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> dict[str, torch.Tensor]:
-        if batch_idx == self.kill_at:
+        if batch_idx == 3 and self.end == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        if batch_idx == 3 and self.end == "error":
+            raise RuntimeError("a defect")
+        if batch_idx == 3 and self.end == "disk":
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
         return super().predict_step(batch, batch_idx)
 
 
@@ -65,7 +78,10 @@ def forked(environments: list[dict[str, str]], **arguments: Any) -> list[int | N
         torch.set_num_threads(1)
         warnings.simplefilter("ignore")
         os.environ.update(environment)
-        cache(**arguments)
+        try:
+            cache(**arguments)
+        except OSError as error:
+            sys.exit(error.errno)
 
     context = multiprocessing.get_context("fork")
     processes = [context.Process(target=run, args=(environment,)) for environment in environments]
@@ -134,7 +150,7 @@ def test_manifest_tells_what_is_there(written: Path, tiny_language_model: str) -
     shards = manifest.pop("shards")
     assert manifest == {
         "format": "saesim-pl activations",
-        "format_version": 1,
+        "format_version": 2,
         "n_contexts": 7,
         "model": tiny_language_model,
         "text": "pydoc_data.topics",
@@ -169,14 +185,96 @@ def test_killed_run_is_refused_on_reading_and_cleared_by_the_next(
     tiny_language_model: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "cache"
-    assert forked([{}], model=tiny_language_model, folder=folder, kill_at=3) == [-signal.SIGKILL]
+    assert forked([{}], model=tiny_language_model, folder=folder, end="kill") == [-signal.SIGKILL]
     assert len(list(folder.glob("shard-*.arrow"))) == 2
     with pytest.raises(FileNotFoundError, match="the run that did was interrupted"):
         Manifest.read(folder)
-    (folder / "shard-00000-00099.arrow.tmp").write_bytes(b"half")
+    (folder / "shard-00000-100000.arrow.tmp").write_bytes(b"half")
     cache(tiny_language_model, folder)
     assert Manifest.read(folder).n_contexts == 7
     assert not list(folder.glob("*.tmp"))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
+
+
+@pytest.mark.parametrize("end", ["hook", "error", "disk", "kill"])
+def test_a_cache_stays_whole_until_its_successor_is(
+    end: str, tiny_language_model: str, written: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "cache"
+    shutil.copytree(written, folder)
+    before = contents(folder)
+    arguments: dict[str, Any] = {"model": tiny_language_model, "folder": folder, "max_contexts": 5}
+    [status] = forked([{}], overwrite=True, end=end, **arguments)
+    assert status == {"hook": 1, "error": 1, "disk": errno.EFBIG, "kill": -signal.SIGKILL}[end]
+    after = contents(folder)
+    assert {name: after[name] for name in before} == before
+    if end != "kill":
+        assert after.keys() == before.keys()
+    for hook in HOOKS:
+        assert np.array_equal(all_rows(folder, hook), all_rows(written, hook))
+    cache(overwrite=True, **arguments)
+    shards = {shard.file for shard in Manifest.read(folder).shards}
+    assert Manifest.read(folder).n_contexts == 5
+    assert {name for name in contents(folder) if name.startswith("shard")} == shards
+
+
+def test_one_process_writes_at_a_time(tmp_path: Path) -> None:
+    first, second = CacheFolder(tmp_path / "cache", True), CacheFolder(tmp_path / "cache", True)
+    first.look()
+    second.look()
+    first.begin("0" * 8)
+    first.shard(0, 0).write_bytes(b"rows")
+    for refused in (second.look, lambda: second.begin("1" * 8)):
+        with pytest.raises(FileExistsError, match="is being written by another process"):
+            refused()
+    assert first.shard(0, 0).read_bytes() == b"rows"
+    first.abandon()
+    assert contents(tmp_path / "cache") == {}
+    second.begin("1" * 8)
+    second.abandon()
+
+
+def test_a_cache_that_is_finished_meanwhile_is_kept(tmp_path: Path) -> None:
+    first, second = CacheFolder(tmp_path / "cache", False), CacheFolder(tmp_path / "cache", False)
+    for writer in (first, second):
+        writer.look()
+    first.begin("0" * 8)
+    first.finish(Manifest("tiny", None, 16, {"hook": 4}, ()))
+    before = contents(tmp_path / "cache")
+    with pytest.raises(FileExistsError, match="finished cache; set overwrite"):
+        second.begin("1" * 8)
+    second.abandon()
+    assert contents(tmp_path / "cache") == before
+    CacheFolder(tmp_path / "cache", True).begin("2" * 8)  # the refused one has let go
+
+
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_cleans_up_and_says_so(
+    signum: int, status: int, tiny_language_model: str, tmp_path: Path
+) -> None:
+    callbacks = [
+        {"class_path": "ActivationWriter", "init_args": {"folder": str(tmp_path / "cache")}},
+        {"class_path": "SignalAt", "init_args": {"step": 0, "during": "predict", "signum": int(signum)}},
+    ]
+    modules = "saesim_pl.callbacks.", "tests.processes."
+    for module, callback in zip(modules, callbacks, strict=True):
+        callback["class_path"] = module + str(callback["class_path"])
+    model = {"model": tiny_language_model, "hooks": HOOKS}
+    text = {"model": tiny_language_model, "context_size": 16, "batch_size": 1, "max_contexts": 7}
+    config = {
+        "model": {"class_path": "saesim_pl.language_models.LanguageModelActivations", "init_args": model},
+        "data": {"class_path": "saesim_pl.data.TextContexts", "init_args": text},
+        "trainer": {"logger": False, "default_root_dir": str(tmp_path), "callbacks": callbacks},
+    }
+    del text["model"]  # it comes from the model
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert run_saesim(tmp_path / "log.txt", "predict", f"--config={tmp_path / 'config.json'}") == status
+    last_line = (tmp_path / "log.txt").read_text().strip().splitlines()[-1]
+    assert re.fullmatch(r"saesim predict: ended by \S+: no new cache was made in \S+cache, .*", last_line)
+    assert contents(tmp_path / "cache") == {}
 
 
 def test_two_processes_write_the_rows_of_one(tiny_language_model: str, tmp_path: Path, written: Path) -> None:

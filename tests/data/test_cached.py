@@ -1,5 +1,8 @@
 import json
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +33,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def make_cache(folder: Path) -> None:
+def make_cache(folder: Path, offset: int = 0) -> None:
     shards, first = [], 0
     for number, size in enumerate([10, 1, 12]):
         tokens = value(np.arange(first, first + size)[:, None], np.arange(CONTEXT))
         columns = {
-            hook: np.repeat(tokens[..., None] + 1000 * (hook == "high"), d_in, axis=2).astype(np.float32)
+            hook: np.repeat(tokens[..., None] + offset + 1000 * (hook == "high"), d_in, axis=2).astype(
+                np.float32
+            )
             for hook, d_in in WIDTHS.items()
         }
         path = folder / f"shard-00000-{number:05d}.arrow"
-        n_bytes = write_shard(path, np.zeros((size, CONTEXT), dtype=np.int32), columns)
-        shards.append(Shard(path.name, 0, first, size, n_bytes))
+        told = write_shard(path, np.zeros((size, CONTEXT), dtype=np.int32), columns)
+        shards.append(Shard(path.name, 0, first, size, *told))
         first += size
     Manifest("tiny", None, CONTEXT, WIDTHS, tuple(shards)).write(folder)
 
@@ -191,16 +196,118 @@ def test_damaged_caches_are_refused(tmp_path: Path) -> None:
     shard.write_bytes(whole)
     edit(
         tmp_path,
-        lambda manifest: (manifest["shards"][1].update(n_contexts=2), manifest.update(n_contexts=24)),
+        lambda manifest: (
+            manifest["shards"][1].update(n_contexts=2),
+            manifest["shards"][2].update(first_context=12),
+            manifest.update(n_contexts=24),
+        ),
     )
     with pytest.raises(ValueError, match="holds 1 contexts, the manifest says 2"):
         plain(tmp_path)
     edit(tmp_path, lambda manifest: manifest.update(n_contexts=5))
     with pytest.raises(ValueError, match="names 5 contexts, its shards hold 24"):
         plain(tmp_path)
-    edit(tmp_path, lambda manifest: manifest.update(format_version=2))
-    with pytest.raises(ValueError, match=r"it is \('saesim-pl activations', 2\)"):
+    edit(tmp_path, lambda manifest: manifest.update(format_version=3))
+    with pytest.raises(ValueError, match=r"it is \('saesim-pl activations', 3\)"):
         plain(tmp_path)
+
+
+def flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1  # in the rows of the wider hook
+    path.write_bytes(content)
+
+
+def zeroed(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] + bytes(64) + content[len(content) // 2 + 64 :])
+
+
+def headless(path: Path) -> None:
+    path.write_bytes(b"\xff" * 200 + path.read_bytes()[200:])
+
+
+def integers(path: Path) -> None:
+    """The same bits, said to be integers."""
+    path.write_bytes(path.read_bytes().replace(b"float32", b"int32  "))
+
+
+def of_another_cache(path: Path) -> None:
+    other = path.parent / "other"
+    other.mkdir()
+    make_cache(other, offset=1)
+    (other / path.name).replace(path)
+
+
+@pytest.mark.parametrize("damage", [flipped, zeroed, headless, integers, of_another_cache])
+@pytest.mark.parametrize("workers", [0, 1])
+def test_damaged_rows_are_refused_and_the_file_is_named(damage: Any, workers: int, tmp_path: Path) -> None:
+    make_cache(tmp_path)
+    damage(tmp_path / "shard-00000-00002.arrow")
+    with pytest.raises(ValueError, match=r"shard-00000-00002\.arrow( is damaged| is no shard|: .* holds)"):
+        list(plain(tmp_path, num_workers=workers).train_dataloader())
+
+
+def test_shards_that_are_swapped_or_repeated_are_refused(tmp_path: Path) -> None:
+    make_cache(tmp_path)
+    names = [tmp_path / f"shard-00000-0000{number}.arrow" for number in (0, 2)]
+    whole = (tmp_path / "manifest.json").read_text()
+    edit(tmp_path, lambda manifest: manifest["shards"].reverse())
+    with pytest.raises(ValueError, match=r"shard 0, shard-00000-00002\.arrow, begins with context 11"):
+        plain(tmp_path)
+    (tmp_path / "manifest.json").write_text(whole)
+    again = {"file": "shard-00000-00002.arrow", "first_context": 23}
+    edit(tmp_path, lambda manifest: manifest["shards"].append(manifest["shards"][2] | again))
+    edit(tmp_path, lambda manifest: manifest.update(n_contexts=35))
+    with pytest.raises(ValueError, match=r"manifest\.json names a shard twice"):
+        plain(tmp_path)
+    (tmp_path / "manifest.json").write_text(whole)
+    edit(tmp_path, lambda manifest: manifest.update(dtype="float16"))
+    with pytest.raises(ValueError, match="dtype is 'float16', expected 'float32'"):
+        plain(tmp_path)
+    assert all(name.exists() for name in names)
+
+
+def test_a_shard_is_looked_at_once_by_all_workers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = plain(folder, num_workers=1)
+    assert len(list(data.train_dataloader())) == data.n_batches("train")
+    monkeypatch.setattr("saesim_pl.data.shard_reader.checksum_of", None)
+    assert len(epoch_of(data, "train", 1)) == data.n_batches("train") * 7
+
+
+def test_a_cache_without_checksums_is_read(tmp_path: Path) -> None:
+    make_cache(tmp_path)
+    edit(tmp_path, lambda manifest: [shard.pop("checksum") for shard in manifest["shards"]])
+    edit(tmp_path, lambda manifest: manifest.update(format_version=1))
+    data = plain(tmp_path)
+    assert sorted(epoch_of(plain(tmp_path, batch_size=1), "train", 0).tolist()) == every_token(
+        data, data.train_contexts
+    )
+
+
+@pytest.mark.parametrize("max_maps", [3, 2**14])
+def test_a_thousand_shards_need_neither_files_nor_maps(max_maps: int, tmp_path: Path) -> None:
+    path = tmp_path / "shard-00000-00000.arrow"
+    rows = np.arange(CONTEXT * 3, dtype=np.float32).reshape(1, CONTEXT, 3)
+    told = write_shard(path, np.zeros((1, CONTEXT), dtype=np.int32), {"low": rows})
+    for number in range(1, 1100):
+        os.link(path, tmp_path / f"shard-00000-{number:05d}.arrow")
+    shards = [Shard(f"shard-00000-{number:05d}.arrow", 0, number, 1, *told) for number in range(1100)]
+    Manifest("tiny", None, CONTEXT, {"low": 3}, tuple(shards)).write(tmp_path)
+    code = f"""
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+import torch
+from saesim_pl.data import CachedActivations, shard_reader
+shard_reader.MAX_MAPS = {max_maps}
+data = CachedActivations({str(tmp_path)!r}, batch_size=500, normalize="none")
+read = sum(len(data.batch("train", 0, index)["low"]) for index in range(data.n_batches("train")))
+assert len(data.reader._views) == min(1100, {max_maps})
+print(read, data.batch("train", 0, 0)["low"].max().item())
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == ["4500", "17.0"]
 
 
 def edit(folder: Path, change: Any) -> None:
