@@ -59,9 +59,16 @@ class Anneal(OnSAEs):
         if lacking := set(self.saes or []) - self.ends.keys():
             raise ValueError(f"setting: {sorted(lacking)} have no number {self.setting!r}")
 
+    def on_train_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
+        """Set what held at the last step: a run that goes on may have its validation still to do."""
+        self._set_at(trainer, pl_module, max(0, trainer.global_step - 1))
+
     def on_train_batch_start(self, trainer: Trainer, pl_module: SAECohort, *_: Any) -> None:
         """Set what holds at this step."""
-        done = trainer.global_step / (self.fraction * trainer.estimated_stepping_batches)
+        self._set_at(trainer, pl_module, trainer.global_step)
+
+    def _set_at(self, trainer: Trainer, pl_module: SAECohort, step: int) -> None:
+        done = step / (self.fraction * trainer.estimated_stepping_batches)
         for name, end in self.ends.items():
             self._set(pl_module, name, self.start + (end - self.start) * done if done < 1 else end)
             if done < 1:

@@ -43,10 +43,18 @@ class SamplePrefixes(OnSAEs):
             others = [name for name in nested if not nested[name]]
             raise ValueError(f"SamplePrefixes: {others} are no MatryoshkaSAE")
 
+    def on_train_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
+        """Set the groups of the last step: a run that goes on may have its validation still to do."""
+        if trainer.global_step:
+            self._set_at(pl_module, trainer.global_step - 1)
+
     def on_train_batch_start(self, trainer: Trainer, pl_module: SAECohort, *_: Any) -> None:
         """Set the groups of this step."""
-        exponents = np.random.default_rng((self.seed, trainer.global_step)).random(self.n_prefixes - 1)
-        for name, sae in self.chosen(pl_module).items():
+        self._set_at(pl_module, trainer.global_step)
+
+    def _set_at(self, cohort: SAECohort, step: int) -> None:
+        exponents = np.random.default_rng((self.seed, step)).random(self.n_prefixes - 1)
+        for name, sae in self.chosen(cohort).items():
             if isinstance(sae, MatryoshkaSAE):
                 ends = sorted({*(int(sae.d_sae**exponent) for exponent in exponents), sae.d_sae})
                 sae.group_sizes = np.diff([0, *ends]).tolist()
