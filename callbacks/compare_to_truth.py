@@ -62,6 +62,7 @@ class CompareToTruth(Comparer):
             n_draws,
             validation_draws,
         )
+        self._counts_firings = False
         self._firings: dict[str, MatchedFirings] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -73,7 +74,7 @@ class CompareToTruth(Comparer):
         """
         super().setup(trainer, pl_module, stage)
         if stage != "predict":
-            truth_of(trainer, type(self).__name__)
+            self._counts_firings = truth_of(trainer, type(self).__name__).knows_firings
 
     def on_fit_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
         """Save the truth with the run."""
@@ -85,7 +86,7 @@ class CompareToTruth(Comparer):
     @property
     def needs_latents(self) -> bool:
         """Firings do; all else compares weights."""
-        return bool(self._firings)
+        return self._counts_firings
 
     def begin(self, trainer: Trainer, cohort: SAECohort) -> None:
         """Match latents and features, which stay as they are through the validation."""

@@ -1,5 +1,6 @@
 """The checkpoint from which an interrupted run goes on."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class LastCheckpoint(Checkpoint):
         self._last: Path | None = None
         self._saved_step = 0
         self._step_before = 0
-        self._stepped = False
+        self._stepped = self._began = False
         self._validation_is_due = False
         self._sizes_there: dict[str, float] = {}
 
@@ -49,6 +50,8 @@ class LastCheckpoint(Checkpoint):
         self._last = folder and folder / LAST
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = WholeCheckpoints()
+        self._began = False
+        trainer.fit_loop.run = self._to_the_end(trainer, trainer.fit_loop.run)  # type: ignore[method-assign]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take signals; refuse to go on with epochs of another length.
@@ -57,6 +60,7 @@ class LastCheckpoint(Checkpoint):
             ValueError: The rest of an epoch, or its validation, would be skipped.
         """
         _refuse_others(self._sizes_there, _sizes(trainer))
+        self._began = True
         if self._last and self._last.exists():
             self._note(trainer.global_step)
         interruptions.defer()
@@ -115,6 +119,19 @@ class LastCheckpoint(Checkpoint):
         self._sizes_there = checkpoint.get("sizes", {})
         if trainer.state.fn == "fit":
             _refuse_others(self._sizes_there, _data_sizes(trainer))
+
+    def _to_the_end(self, trainer: Trainer, run: Callable[[], None]) -> Callable[[], None]:
+        """Lightning leaves out the end of the training where a run that goes on has no step left.
+
+        A run that was killed there, in the comparison of its final weights, would never make it.
+        """
+
+        def run_to_the_end() -> None:
+            run()
+            if not self._began and trainer.global_step:
+                trainer.fit_loop.on_run_end()
+
+        return run_to_the_end
 
     def _end_at_a_signal(self, trainer: Trainer) -> None:
         signum = _agreed(trainer, interruptions.received)

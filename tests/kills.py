@@ -16,6 +16,7 @@ import signal
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,6 @@ CALLBACKS: list[tuple[str, dict[str, Any]]] = [
     ("LastCheckpoint", {"every_n_train_steps": 3}),
     ("ComparisonTable", {}),
     ("CompareToTruth", {}),
-    ("CompareDictionaries", {}),
     ("Initialise", {"n_samples": 500}),
     ("UnitNormDecoder", {"saes": ["standard", "gated", "top_k"]}),
     ("AuxK", {"k_aux": 8, "dead_after_samples": 300, "refresh_every_n_steps": 2, "saes": ["top_k"]}),
@@ -150,7 +150,9 @@ def rows_of(folder: Path) -> dict[tuple[str, ...], dict[str, str]]:
     [path] = folder.rglob("metrics.csv")
     with path.open(newline="") as file:
         rows = [{name: value for name, value in row.items() if value} for row in csv.DictReader(file)]
-    return {(row["step"], *sorted(row)): row for row in rows}
+    # What chance gives is remembered from the first validation of a process, and rounded there.
+    kept = [{name: value for name, value in row.items() if not name.endswith("_chance")} for row in rows]
+    return {(row["step"], *sorted(row)): row for row in kept}
 
 
 def differing(one: Path, other: Path) -> list[str]:
@@ -160,10 +162,9 @@ def differing(one: Path, other: Path) -> list[str]:
     return names + ["comparison"] * (table != other_table) + ["rows"] * (rows_of(one) != rows_of(other))
 
 
-def kill_and_compare(folder: Path, moments: int, seed: int) -> dict[str, list[str]]:
-    """What differs after each of ``moments`` kills, by variant, number and place of the kill."""
+def kill_and_compare(folder: Path, moments: int, seed: int) -> Iterator[tuple[str, list[str]]]:
+    """Number, variant and place of each of ``moments`` kills, and what differs after it."""
     rng, wholes, seconds = random.Random(seed), {}, {}
-    found: dict[str, list[str]] = {}
     for number in range(moments):
         variant = list(VARIANTS)[number % len(VARIANTS)]
         if variant not in wholes:
@@ -178,8 +179,7 @@ def kill_and_compare(folder: Path, moments: int, seed: int) -> dict[str, list[st
             places.append((killed / "told").read_text() if status == -signal.SIGKILL else "after the end")
         status = run(killed, variant, 0, *args)
         told = [f"status {status}"] if status else differing(wholes[variant], killed)
-        found[f"{number} {variant}: killed in {', '.join(places)}"] = told
-    return found
+        yield f"{number} {variant}: killed in {', '.join(places)}", told
 
 
 def main() -> None:
@@ -187,14 +187,14 @@ def main() -> None:
     parser.add_argument("--moments", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found = kill_and_compare(Path(folder), given.moments, given.seed)
     places: collections.Counter[str] = collections.Counter()
-    for moment, told in found.items():
-        places.update(moment.partition("killed in ")[2].split(", "))
-        print(moment, "->", ", ".join(told) or "equal")
-    equal = sum(not told for told in found.values())
-    print(f"{equal} of {len(found)} equal; killed in {dict(places)}")
+    equal = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for moment, told in kill_and_compare(Path(folder), given.moments, given.seed):
+            places.update(moment.partition("killed in ")[2].split(", "))
+            equal += not told
+            print(moment, "->", ", ".join(told) or "equal", flush=True)
+    print(f"{equal} of {given.moments} equal; killed in {dict(places)}")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ class SignalAt(Callback):
     Args:
         step: Optimiser steps after which to send it.
         during: Where: in the ``batch``, in the ``validation`` after it, at that one's ``end``,
-            at the next ``epoch_start``, in the midst of ``saving`` a checkpoint, or as it would ``predict``.
+            at the next ``epoch_start``, at the ``train_end``, in the midst of ``saving`` a checkpoint, or as
+            it would ``predict``.
         signum: The signal.
     """
 
@@ -58,6 +59,9 @@ class SignalAt(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._send(trainer, "epoch_start")
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._send(trainer, "train_end")
 
     def on_predict_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
         self._send(trainer, "predict")

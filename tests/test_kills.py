@@ -6,7 +6,7 @@ from tests.kills import differing, kill_and_compare, run
 
 
 def test_runs_killed_at_random_moments_end_with_the_same_bits(tmp_path: Path) -> None:
-    found = kill_and_compare(tmp_path, moments=2, seed=0)
+    found = dict(kill_and_compare(tmp_path, moments=2, seed=0))
     assert len(found) == 2
     assert {moment: told for moment, told in found.items() if told} == {}
 

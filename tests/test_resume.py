@@ -58,13 +58,13 @@ def same_end(one: Path, other: Path) -> bool:
 
 
 # Before the first checkpoint, right after one, between two, on an epoch's last step, in a later epoch; in
-# both validations, after one, before the next epoch, and while a checkpoint is written.
+# both validations, after one, before the next epoch, while a checkpoint is written, and at the very end.
 @pytest.mark.parametrize(
     ("step", "during"),
     [
         *[(2, "batch"), (4, "batch"), (7, "batch"), (10, "batch"), (20, "batch")],
         *[(10, "validation"), (20, "validation"), (20, "end"), (10, "epoch_start")],
-        *[(8, "saving"), (10, "saving")],
+        *[(8, "saving"), (10, "saving"), (20, "train_end")],
     ],
 )
 def test_a_killed_run_resumes_to_the_same_bits(
