@@ -3,7 +3,7 @@
 python -m tests.kills [--moments 40] [--seed 0]
 
 Each moment kills a run of ``saesim fit`` and resumes it with ``--ckpt_path last``, some twice; its weights
-and its comparison must be those of the run that nobody killed, bit for bit. Prints where each kill fell.
+and its logged rows must be those of the run that nobody killed, bit for bit. Prints where each kill fell.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from saesim_pl.training.whole_checkpoints import WholeCheckpoints
 from tests.processes import run_saesim
 
 WIDTH = 24
-SAES = {
+SAES: dict[str, dict[str, Any]] = {
     "standard": {"class_path": "saesim_pl.saes.StandardSAE"},
     "top_k": {"class_path": "saesim_pl.saes.TopKSAE", "k": 3},
     "batch_top_k": {"class_path": "saesim_pl.saes.BatchTopKSAE", "k": 3},
@@ -39,8 +39,6 @@ SAES = {
 }
 CALLBACKS: list[tuple[str, dict[str, Any]]] = [
     ("LastCheckpoint", {"every_n_train_steps": 3}),
-    ("ComparisonTable", {}),
-    ("CompareToTruth", {}),
     ("Initialise", {"n_samples": 500}),
     ("UnitNormDecoder", {"saes": ["standard", "gated", "top_k"]}),
     ("AuxK", {"k_aux": 8, "dead_after_samples": 300, "refresh_every_n_steps": 2, "saes": ["top_k"]}),
@@ -138,33 +136,32 @@ def _sae(class_path: str, **init_args: Any) -> dict[str, Any]:
     return {"class_path": class_path, "init_args": {"d_sae": WIDTH} | init_args}
 
 
-def end_of(folder: Path) -> tuple[dict[str, torch.Tensor], str]:
-    """Weights of the last checkpoint, and the comparison, of the only run in ``folder``."""
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    """Weights of the last checkpoint of the only run in ``folder``."""
     [last] = folder.rglob("last.ckpt")
-    [table] = folder.rglob("comparison.csv")
-    return torch.load(last, weights_only=True)["state_dict"], table.read_text()
+    return torch.load(last, weights_only=True)["state_dict"]
 
 
 def rows_of(folder: Path) -> dict[tuple[str, ...], dict[str, str]]:
-    """The last logged row of each step and kind, as far as it is not a time."""
+    """The last logged row of each step and kind."""
     [path] = folder.rglob("metrics.csv")
     with path.open(newline="") as file:
         rows = [{name: value for name, value in row.items() if value} for row in csv.DictReader(file)]
-    # What chance gives is remembered from the first validation of a process, and rounded there.
-    kept = [{name: value for name, value in row.items() if not name.endswith("_chance")} for row in rows]
-    return {(row["step"], *sorted(row)): row for row in kept}
+    return {(row["step"], *sorted(row)): row for row in rows}
 
 
 def differing(one: Path, other: Path) -> list[str]:
     """What is not equal, bit for bit, at the end of two runs."""
-    (weights, table), (others, other_table) = end_of(one), end_of(other)
+    weights, others = weights_of(one), weights_of(other)
     names = [name for name, weight in weights.items() if not torch.equal(weight, others[name])]
-    return names + ["comparison"] * (table != other_table) + ["rows"] * (rows_of(one) != rows_of(other))
+    return names + ["rows"] * (rows_of(one) != rows_of(other))
 
 
 def kill_and_compare(folder: Path, moments: int, seed: int) -> Iterator[tuple[str, list[str]]]:
     """Number, variant and place of each of ``moments`` kills, and what differs after it."""
-    rng, wholes, seconds = random.Random(seed), {}, {}
+    rng = random.Random(seed)
+    wholes: dict[str, Path] = {}
+    seconds: dict[str, float] = {}
     for number in range(moments):
         variant = list(VARIANTS)[number % len(VARIANTS)]
         if variant not in wholes:
@@ -172,7 +169,9 @@ def kill_and_compare(folder: Path, moments: int, seed: int) -> Iterator[tuple[st
             if status := run(wholes[variant], variant, 0):
                 raise RuntimeError(f"{wholes[variant]} ended with status {status}; see its log.txt")
             seconds[variant] = float((wholes[variant] / "told").read_text())
-        killed, places, args = folder / f"killed {number}", [], []
+        killed = folder / f"killed {number}"
+        places: list[str] = []
+        args: list[str] = []
         for _ in range(1 + number % 2):  # every other one is killed a second time
             status = run(killed, variant, rng.uniform(0, seconds[variant]), *args)
             args = ["--ckpt_path=last"]
