@@ -58,7 +58,7 @@ class SamplePrefixes(OnSAEs):
             if isinstance(sae, MatryoshkaSAE):
                 ends = sorted({*(int(sae.d_sae**exponent) for exponent in exponents), sae.d_sae})
                 sae.group_sizes = np.diff([0, *ends]).tolist()
-                pl_module.moving.add((name, self.state_key))
+                cohort.moving.add((name, self.state_key))
 
     def on_train_end(self, trainer: Trainer, pl_module: SAECohort) -> None:
         """The groups stay as they are."""
