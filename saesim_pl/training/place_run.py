@@ -69,7 +69,7 @@ def place_run(config: Namespace, subcommand: str, as_yaml: Callable[[], str]) ->
     named = loggers[0].get("init_args.version") if loggers else None
     resumes, note = config.get("ckpt_path") == "last", ""
     if resumes:
-        folders = [_named(roots[0], named)] if named is not None else _numbered(roots[0])
+        folders = [_named(roots[0], v) for v in (versions(roots[0]) if named is None else [named])]
         found, note = _same(folders, as_yaml(), fits)
         config["ckpt_path"] = str(found / LAST) if found else None
         if fits and found:
@@ -160,10 +160,6 @@ def _root(logger: Namespace | None, trainer: Namespace) -> Path:
     where = (logger and logger.get("init_args")) or {}
     folder = where.get("save_dir") or trainer.get("default_root_dir") or "."
     return Path(folder, where.get("name") or where.get("project") or UNNAMED)
-
-
-def _numbered(root: Path) -> list[Path]:
-    return [root / f"version_{version}" for version in versions(root)]
 
 
 def _named(root: Path, version: Any) -> Path:
