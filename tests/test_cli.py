@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from saesim_pl.cli import main, one_line
+from saesim_pl.cli import main
+from saesim_pl.cli.messages import one_line
 
 PAIR = "configs/experiments/synthetic_pair.yaml"
 TINY = Path(__file__).parent / "data" / "tiny_pair.yaml"
@@ -14,38 +15,52 @@ HIERARCHY = "--data.init_args.hierarchy.init_args"
 
 
 def fit(*args: str, capsys: pytest.CaptureFixture, status: int = 2) -> str:
-    """The last line that a failing ``saesim fit`` prints."""
+    """The one line that a failing ``saesim fit`` prints."""
     with pytest.raises(SystemExit) as stop:
         main(["fit", "--config", PAIR, "--config", str(TINY), "--trainer.fast_dev_run=true", *args])
     assert stop.value.code == status
-    said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "error: " in said
+    [said] = capsys.readouterr().err.strip().splitlines()
+    assert said.startswith("saesim fit: error: ")
     return said
 
 
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--model.init_args.saes.a.class_path=saesim_pl.saes.NoSuchSAE"], "no attribute 'NoSuchSAE'"),
-        (["--model.init_args.saes.a.init_args.d_sea=3"], "'d_sea' is not accepted"),
-        (["--data.init_args.batch_sizes=3"], "'batch_sizes' is not accepted"),
-        (["--data.init_args.d_in=wide"], "d_in: Expected a <class 'int'>. Got value: wide"),
-        (["--data.init_args.n_features=0"], "n_features must be at least 1, got 0"),
+        (
+            ["--model.init_args.saes.a.class_path=saesim_pl.saes.TopKSea"],
+            "no subclass of SparseAutoencoder; did you",
+        ),
+        (
+            ["--model.saes.a.d_sea=3"],
+            "--model.saes.a.d_sea: StandardSAE takes no 'd_sea'; did you mean 'd_sae'?",
+        ),
+        (
+            ["--data.batch_sizes=3"],
+            "--data.batch_sizes: SyntheticActivations takes no 'batch_sizes'; did you",
+        ),
+        (["--data.init_args.d_in=wide"], "--data.init_args.d_in: must be a whole number, got 'wide'"),
+        (
+            ["--data.init_args.n_features=0"],
+            "--data.init_args.n_features: n_features must be at least 1, got 0",
+        ),
         (
             [
                 "--data.init_args.hierarchy=saesim_pl.truth.Trees",
                 f"{HIERARCHY}.n_roots=0",
                 f"{HIERARCHY}.branching=2",
             ],
-            "error: n_roots must be at least 1, got 0",
+            f"error: {HIERARCHY}.n_roots: n_roots must be at least 1, got 0",
         ),
         (["--model.init_args.reads.a=c"], "SAE 'a' reads stream 'c'; the data have 'a', 'b'"),
         (["--data.init_args.stream_names=[c,d]"], "SAE 'a' is not told which stream it reads"),
-        (["--model.init_args.seeds.z=3"], "seeds names ['z'], but the SAEs are ['a', 'b']"),
+        (["--model.seeds.z=3"], "--model.seeds.z: seeds names ['z'], but the SAEs are ['a', 'b']"),
+        (["--model.saes.b.d_sae=-2"], "--model.saes.b.d_sae: SAE 'b': d_sae must be at least 1, got -2"),
         (["--model.init_args.streams.a=3"], "streams come from the data"),
-        (["--config=nowhere.yaml"], "File does not exist"),
-        (["--ckpt_path=nowhere.ckpt"], "Checkpoint file not found: nowhere.ckpt"),
-        (["--trainer.acelerator=cpu"], "--trainer.acelerator=cpu"),
+        (["--config=nowhere.yaml"], "nowhere.yaml: there is no such file"),
+        (["--ckpt_path=nowhere.ckpt"], "--ckpt_path nowhere.ckpt: there is no such checkpoint"),
+        (["--trainer.acelerator=cpu"], "Trainer takes no 'acelerator'; did you mean 'accelerator'?"),
+        (["--trainr.max_epochs=2"], "there is no option 'trainr'; did you mean 'trainer'?"),
     ],
 )
 def test_bad_configuration_ends_in_one_line_and_status_2(args, message, capsys) -> None:
@@ -98,21 +113,22 @@ def test_nested_parser_messages_become_one_line() -> None:
     assert one_line(nested) == "model: d_in: Expected a <class 'int'>. Got value: abc"
 
 
-def test_help_imports_nothing_heavy_and_main_returns_none() -> None:
-    code = """
+@pytest.mark.parametrize(
+    ("words", "said"), [(["--version"], "saesim 0."), (["--help"], "train SAEs"), ([], "fit")]
+)
+def test_version_and_help_import_nothing_heavy(words: list[str], said: str) -> None:
+    code = f"""
 import sys
-import lightning.pytorch.cli
-before = set(sys.modules)
 from saesim_pl.cli import main
-try:
-    main(["--help"])
-except SystemExit as stop:
-    assert stop.code == 0
-heavy = {"transformer_lens", "transformers", "datasets", "matplotlib", "scipy.optimize", "rich.table"}
-print(sorted(heavy & (set(sys.modules) - before)))
+main({words!r})
+print(sorted({{"torch", "lightning", "jsonargparse", "numpy", "yaml"}} & set(sys.modules)))
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said in run.stdout
     assert run.stdout.splitlines()[-1] == "[]"
+
+
+def test_main_is_the_console_script() -> None:
     [script] = entry_points(group="console_scripts", name="saesim")
     assert script.load() is main
 

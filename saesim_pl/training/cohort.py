@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from saesim_pl.metrics.sae_quality import SAEQuality
 from saesim_pl.saes import SAEOutput, SparseAutoencoder
 from saesim_pl.saes.stack import joint_losses
+from saesim_pl.training.checkpoint import recipes_of
+from saesim_pl.training.members import made, stream_of
 from saesim_pl.training.normalized_saes import NormalizedSAEs
 from saesim_pl.training.optimization import adam, clip_each, refuse_slow_precision
 
@@ -56,9 +58,9 @@ class SAECohort(NormalizedSAEs):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        if any(map(callable, self.hparams["saes"].values())):
-            # Built in Python, not from a configuration: a checkpoint holds no code, so it holds no factories.
-            del self.hparams["saes"]
+        # A checkpoint holds no code: it keeps what a factory makes, or nothing of it.
+        if recipes := recipes_of(self.hparams.pop("saes")):
+            self.hparams["saes"] = recipes
         if not saes:
             raise ValueError("saes is empty: name at least one SAE")
         for name in saes:
@@ -76,12 +78,12 @@ class SAECohort(NormalizedSAEs):
         self.warmup_fraction, self.decay_fraction = warmup_fraction, decay_fraction
         self.auxiliary_losses: dict[str, dict[str, AuxiliaryLoss]] = {name: {} for name in saes}
         """By SAE and log name, what callbacks add to its loss."""
-        self.reads = {name: _stream_of(name, reads or {}, streams) for name in saes}
+        self.reads = {name: stream_of(name, reads or {}, streams) for name in saes}
         self.saes = nn.ModuleDict()
         for name, make in saes.items():
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed((seeds or {}).get(name, zlib.crc32(name.encode())))
-                self.saes[name] = make(streams[self.reads[name]])
+                self.saes[name] = made(name, make, streams[self.reads[name]])
         self._compiled = {n: torch.compile(sae.loss) for n, sae in self.saes.items()} if compile else {}
         self.moving: set[tuple[str, str]] = set()  # SAEs a callback moves a setting of: each value is a graph
         self.quality = nn.ModuleDict({n: SAEQuality(s.d_in, s.d_sae) for n, s in self.saes.items()})
@@ -91,8 +93,11 @@ class SAECohort(NormalizedSAEs):
         return {name: output.latents for name, output in self._losses(batch).items()}
 
     def setup(self, stage: str) -> None:
-        """Refuse a precision that this machine computes in software, and data of another normalisation."""
+        """Refuse slow precisions, clipping by value, and data of another normalisation."""
         super().setup(stage)
+        if self.trainer.gradient_clip_algorithm not in (None, "norm"):
+            given = self.trainer.gradient_clip_algorithm.value
+            raise ValueError(f"gradient_clip_algorithm must be norm, got {given}: SAECohort clips by norm")
         refuse_slow_precision(self.trainer.precision, self.trainer.strategy.root_device)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Any]:
@@ -188,11 +193,3 @@ class SAECohort(NormalizedSAEs):
         given = name, self.saes[name], batch[self.reads[name]], output
         added = {key: loss(*given) for key, loss in self.auxiliary_losses[name].items()}
         return {key: loss for key, loss in added.items() if loss is not None}
-
-
-def _stream_of(sae: str, reads: dict[str, str], streams: dict[str, int]) -> str:
-    stream = reads.get(sae, sae if sae in streams else next(iter(streams)) if len(streams) == 1 else None)
-    if stream not in streams:
-        said = f"reads stream {stream!r}" if stream else "is not told which stream it reads"
-        raise ValueError(f"SAE {sae!r} {said}; the data have {', '.join(map(repr, streams))}")
-    return stream

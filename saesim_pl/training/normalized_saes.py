@@ -1,7 +1,9 @@
 """Named SAEs, with what their streams went through before they saw them."""
 
 from copy import deepcopy
-from typing import Any
+from inspect import signature
+from pathlib import Path
+from typing import IO, Any, Self
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,6 +13,7 @@ from saesim_pl.data.normalization import Normalization
 from saesim_pl.data.source import known_activations
 from saesim_pl.saes import SparseAutoencoder
 from saesim_pl.training.not_finite import FiniteLossesOnly
+from saesim_pl.training.checkpoint import factories_of, read_checkpoint
 
 
 class NormalizedSAEs(FiniteLossesOnly):
@@ -28,6 +31,45 @@ class NormalizedSAEs(FiniteLossesOnly):
     def __init__(self) -> None:
         super().__init__()
         self.normalizations: dict[str, Normalization] = {}
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override] # neither YAML of hyperparameters nor loose weights
+        cls,
+        checkpoint_path: str | Path | IO[bytes],
+        map_location: Any = "cpu",
+        weights_only: bool = True,
+        **arguments: Any,
+    ) -> Self:
+        """The trained SAEs of a checkpoint, without its data and without running any code of its own.
+
+        Nothing but subclasses of ``SparseAutoencoder`` that are imported already is constructed.
+
+        Args:
+            checkpoint_path: For example ``lightning_logs/.../checkpoints/last.ckpt``.
+            map_location: Device of the weights.
+            weights_only: Must be true; Lightning's own loading would also take pickled code.
+            arguments: In place of those that the checkpoint keeps. ``saes`` is needed where the cohort was
+                built from lambdas: a factory by name, such as ``{"a": partial(TopKSAE, d_sae=512, k=16)}``.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It is damaged, names another class, or does not say what its SAEs are.
+        """
+        if not weights_only:
+            raise ValueError("weights_only must be true: a checkpoint is data, no code of it runs")
+        checkpoint = read_checkpoint(checkpoint_path, map_location)
+        known = signature(cls.__init__).parameters
+        kept = {key: value for key, value in checkpoint.get("hyper_parameters", {}).items() if key in known}
+        if "saes" not in kept and "saes" not in arguments:
+            raise ValueError(
+                f"{checkpoint_path} does not say what its SAEs are, as their cohort was built from "
+                "functions: pass saes={name: partial(TopKSAE, d_sae=..., k=...)}"
+            )
+        saes = arguments["saes"] if "saes" in arguments else factories_of(kept["saes"])
+        cohort = cls(**(kept | arguments | {"saes": saes}))
+        cohort.on_load_checkpoint(checkpoint)
+        cohort.load_state_dict(checkpoint["state_dict"])
+        return cohort if map_location is None else cohort.to(map_location)
 
     def folded(self, name: str) -> SparseAutoencoder:
         """A copy of SAE ``name`` that reads and reconstructs raw activations, as a language model has them.

@@ -1,0 +1,128 @@
+"""Checkpoints are data: how one is read, and which classes it may name."""
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import IO, Any
+
+import torch
+
+from saesim_pl import saes as shipped
+from saesim_pl.saes import SparseAutoencoder
+
+Recipe = dict[str, Any]
+"""``{"class_path": ..., "init_args": {...}}`` of an SAE, as a configuration writes it."""
+
+
+def read_checkpoint(path: str | Path | IO[bytes], map_location: Any = "cpu") -> dict[str, Any]:
+    """The content of a checkpoint, of which no code runs.
+
+    Args:
+        path: File that a trainer saved.
+        map_location: Where its tensors go, as ``torch.load`` takes it.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is damaged, no checkpoint of Lightning, or holds more than weights and plain data.
+    """
+    if isinstance(path, str | Path) and not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: there is no such checkpoint")
+    try:
+        content = torch.load(path, map_location=map_location, weights_only=True)
+    except UnpicklingError as error:
+        # One class of error for two things: what is no pickle at all, and a pickle that names functions.
+        foreign = "Unsupported global" in str(error) or "GLOBAL" in str(error) or "class" in str(error)
+        reason = "holds more than weights and plain data" if foreign else "is no checkpoint, or damaged"
+        raise ValueError(f"{path} {reason}") from error
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, IndexError) as error:
+        raise ValueError(f"{path} is no checkpoint, or damaged") from error
+    if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
+        raise ValueError(f"{path} is no checkpoint: it has no state_dict")
+    return content
+
+
+def recipes_of(saes: Mapping[str, Any]) -> dict[str, Recipe] | None:
+    """What a checkpoint keeps of the factories of a cohort, so that it loads without them.
+
+    Args:
+        saes: By name: recipes, SAE classes that need no argument but ``d_in``, or ``functools.partial``
+            of one with plain keyword arguments.
+
+    Returns:
+        None if one of them is something else, such as a lambda: code is not kept.
+    """
+    recipes = {name: _recipe_of(make) for name, make in saes.items()}
+    return None if None in recipes.values() else recipes  # type: ignore[return-value]
+
+
+def factories_of(recipes: Any) -> dict[str, Callable[[int], SparseAutoencoder]]:
+    """Factories for the SAEs that a checkpoint names.
+
+    A checkpoint may come from a stranger. So it can name nothing but subclasses of ``SparseAutoencoder`` that
+    this process has imported already: nothing is imported for it, nothing else is looked up, and all names
+    are checked before the first SAE is made. Arguments must be plain data; one that names a class itself is
+    refused. For an SAE class of your own, import its module first, or pass ``saes=`` when loading.
+
+    Args:
+        recipes: Recipe by name of SAE.
+
+    Raises:
+        ValueError: A name stands for anything else.
+    """
+    if not isinstance(recipes, Mapping):
+        raise ValueError(f"the checkpoint's saes are {type(recipes).__name__}, not recipes by name")
+    return {name: _factory_of(name, recipe) for name, recipe in recipes.items()}
+
+
+def _factory_of(name: str, recipe: Any) -> Callable[[int], SparseAutoencoder]:
+    recipe = {"class_path": recipe} if isinstance(recipe, str) else recipe
+    if not isinstance(recipe, Mapping) or recipe.keys() - {"class_path", "init_args", "dict_kwargs"}:
+        raise ValueError(f"SAE {name!r} of the checkpoint is no class_path with init_args")
+    parts = [recipe.get(part) or {} for part in ("init_args", "dict_kwargs")]
+    if not all(isinstance(part, Mapping) and _is_plain(part) for part in parts):
+        raise ValueError(f"SAE {name!r} of the checkpoint has init_args that are not plain data")
+    sae_class = _imported_sae(recipe.get("class_path"))
+    if sae_class is None:
+        raise ValueError(
+            f"SAE {name!r} of the checkpoint is {recipe.get('class_path')!r}, which is no SparseAutoencoder "
+            "known here; import a class of your own first, or pass saes="
+        )
+    return partial(sae_class, **{str(key): value for part in parts for key, value in part.items()})
+
+
+def _imported_sae(class_path: Any) -> type[SparseAutoencoder] | None:
+    """The class of that name, from what is imported already."""
+    if not isinstance(class_path, str):
+        return None
+    module, _, name = class_path.rpartition(".")
+    # Not getattr: a module's own __getattr__ would run, and could import.
+    holder = sys.modules.get(module) if module else shipped
+    found = getattr(holder, "__dict__", {}).get(name)
+    is_sae = (
+        isinstance(found, type) and issubclass(found, SparseAutoencoder) and not inspect.isabstract(found)
+    )
+    return found if is_sae else None
+
+
+def _recipe_of(make: Any) -> Recipe | None:
+    if isinstance(make, Mapping):
+        return dict(make)
+    arguments: dict[str, Any] = {}
+    if isinstance(make, partial) and not make.args:
+        make, arguments = make.func, make.keywords
+    if not (isinstance(make, type) and issubclass(make, SparseAutoencoder)):
+        return None
+    class_path = f"{make.__module__}.{make.__qualname__}"
+    plain = _imported_sae(class_path) is make and all(map(_is_plain, arguments.values()))
+    return {"class_path": class_path, "init_args": arguments} if plain else None
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return "class_path" not in value and all(map(_is_plain, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str)
