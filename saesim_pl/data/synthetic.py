@@ -8,6 +8,7 @@ from torch import Tensor
 from saesim_pl.checks import check_counts, check_not_negative
 from saesim_pl.data.generated import GeneratedActivations
 from saesim_pl.data.normalization import NormalizationMode
+from saesim_pl.data.stream_names import check_stream_names
 from saesim_pl.truth.dependence import Dependence, Independent
 from saesim_pl.truth.directions import Directions, UniformDirections
 from saesim_pl.truth.firing_law import FiringLaw
@@ -79,7 +80,7 @@ class SyntheticActivations(GeneratedActivations):
         num_workers: int = 0,
         normalize: NormalizationMode = "none",
     ) -> None:
-        names = stream_names or ["a"]
+        names = ["a"] if stream_names is None else stream_names
         directions = directions or UniformDirections()
         _check_streams(names, d_in, n_features, shared_fraction, bias_norm, seed)
         ids = _deal_ids(len(names), n_features, shared_fraction, directions.unit, seed)
@@ -128,8 +129,7 @@ def _check_streams(
     check_not_negative(bias_norm=bias_norm, seed=seed)
     if not 0 <= shared_fraction <= 1:
         raise ValueError(f"shared_fraction must lie in [0, 1], got {shared_fraction}")
-    if len(set(names)) < len(names):
-        raise ValueError(f"stream_names must differ, got {names}")
+    check_stream_names(names)
 
 
 def _deal_ids(n_streams: int, n_features: int, shared_fraction: float, unit: int, seed: int) -> list[Tensor]:

@@ -127,7 +127,7 @@ def documents(
 
     Raises:
         FileNotFoundError: ``text`` is written as a path and nothing is there, or a folder has no text.
-        ValueError: The dataset lacks ``column``.
+        ValueError: The dataset lacks ``column``, or a file is no UTF-8 text.
     """
     path = Path(text).expanduser()
     if text == PYDOC_TOPICS:
@@ -135,16 +135,23 @@ def documents(
 
         yield from topics.values()
     elif path.is_file():
-        yield path.read_text(encoding="utf-8")
+        yield _text_of(path)
     elif path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix in {".txt", ".md"})
         if not files:
             raise FileNotFoundError(f"no .txt or .md file in {path}")
-        yield from (file.read_text(encoding="utf-8") for file in files)
+        yield from map(_text_of, files)
     elif text.startswith((".", "/", "~")) or path.suffix in {".txt", ".md"}:
         raise FileNotFoundError(f"no text file or folder at {path}")
     else:
         yield from _hub_documents(text, column, split, subset)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no UTF-8 text: byte {error.start} cannot be read") from error
 
 
 def _hub_documents(name: str, column: str, split: str, subset: str | None) -> Iterator[str]:

@@ -49,6 +49,7 @@ class LanguageModelActivations(LightningModule):
             if hook not in bridge.hook_dict:
                 close = get_close_matches(hook, bridge.hook_dict, n=3)
                 raise ValueError(f"{self.model} has no hook {hook!r}; the closest are {close}")
+        _check_context(getattr(self.trainer.datamodule, "context_size", 0), bridge, self.model)
         self.bridge = bridge
 
     def on_predict_start(self) -> None:
@@ -90,3 +91,11 @@ class LanguageModelActivations(LightningModule):
             )
         # Heads lie side by side: (batch, context, head, d_head) becomes (batch, context, d_in).
         return activation.flatten(2).float()
+
+
+def _check_context(context_size: int, bridge: "TransformerBridge", model: str) -> None:
+    positions = getattr(bridge.cfg, "n_ctx", None)
+    if positions and context_size > positions:
+        raise ValueError(
+            f"context_size must be at most the {positions} positions of {model}, got {context_size}"
+        )

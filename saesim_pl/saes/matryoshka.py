@@ -32,7 +32,7 @@ class MatryoshkaSAE(BatchTopKSAE):
 
     def __init__(self, d_in: int, d_sae: int, k: int = 8, group_sizes: list[int] | None = None) -> None:
         super().__init__(d_in, d_sae, k)
-        self.group_sizes = group_sizes or _halves(d_sae)
+        self.group_sizes = _halves(d_sae) if group_sizes is None else group_sizes
 
     @property
     def group_sizes(self) -> list[int]:
@@ -41,7 +41,7 @@ class MatryoshkaSAE(BatchTopKSAE):
 
     @group_sizes.setter
     def group_sizes(self, sizes: list[int]) -> None:
-        if min(sizes) < 1:
+        if not sizes or min(sizes) < 1:
             raise ValueError(f"group_sizes must be positive, got {sizes}")
         if sum(sizes) != self.d_sae:
             raise ValueError(f"group_sizes sum up to {sum(sizes)}, but d_sae is {self.d_sae}")

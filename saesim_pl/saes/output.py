@@ -17,7 +17,10 @@ class SAEOutput:
         loss: What training minimises; the only differentiable attribute.
         terms: Named parts of the loss, before their coefficients.
         fired: Sum of each latent over the batch: 0 where it never fired.
-        make_latents: Makes ``latents``.
+        make_latents: Makes ``latents``; a function without arguments, not the tensor.
+
+    Raises:
+        TypeError: ``make_latents`` is a tensor.
     """
 
     x_hat: Float[Tensor, "batch d_in"]
@@ -25,6 +28,10 @@ class SAEOutput:
     terms: dict[str, Float[Tensor, ""]]
     fired: Float[Tensor, " d_sae"]
     make_latents: Callable[[], Float[Tensor, "batch d_sae"]]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.make_latents, Tensor):
+            raise TypeError("make_latents must be a function that gives the latents: pass lambda: latents")
 
     @cached_property
     def latents(self) -> Float[Tensor, "batch d_sae"]:

@@ -148,7 +148,7 @@ class SAECohort(NormalizedSAEs):
         """Take the normalisation; refuse the weights of other SAEs.
 
         Raises:
-            ValueError: Names or widths differ.
+            ValueError: Names or widths differ, or a weight is NaN or infinite.
         """
         super().on_load_checkpoint(checkpoint)
         saved = {name: tuple(weight.shape) for name, weight in checkpoint["state_dict"].items()}
@@ -157,6 +157,9 @@ class SAECohort(NormalizedSAEs):
             here, there = own.get(name, "missing"), saved.get(name, "missing")
             if here != there:
                 raise ValueError(f"{name} is {here} in the configuration and {there} in the checkpoint")
+            weight = checkpoint["state_dict"][name]
+            if weight.is_floating_point() and not weight.isfinite().all():
+                raise ValueError(f"{name} holds NaN or infinity in the checkpoint")
 
     def configure_optimizers(self) -> dict[str, Any]:
         """Adam, its rate risen and fallen as ``warmup_fraction`` and ``decay_fraction`` say."""

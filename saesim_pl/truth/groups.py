@@ -40,13 +40,18 @@ class OneOfGroup(Dependence):
         """Draws one or none of each group.
 
         Raises:
-            ValueError: The rates of a group sum up to more than 1, or there is a hierarchy.
+            ValueError: The rates of a group sum up to more than 1, there is a hierarchy, or nothing says what
+                the groups are.
         """
         _refuse_hierarchy(self, wanted)
         rates, clusters = wanted.rates, wanted.clusters
         features = np.arange(rates.shape[1])
         if self.n_groups:
             return _GroupSampler(rates, features % self.n_groups)
+        if clusters.max() < 0:
+            raise ValueError(
+                "OneOfGroup has no groups: give n_groups, or directions with clusters such as CircleDirections"
+            )
         groups = np.where(clusters < 0, clusters.max() + 1 + features, clusters)
         return _GroupSampler(rates, np.unique(groups, return_inverse=True)[1])
 

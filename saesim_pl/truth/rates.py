@@ -74,7 +74,7 @@ class ZipfRates(Rates):
         lowest: Rate of the last.
 
     Raises:
-        ValueError: ``exponent`` is not positive, or only one end is given.
+        ValueError: ``exponent`` is not positive, only one end is given, or the ends are the wrong way round.
     """
 
     def __init__(
@@ -83,6 +83,8 @@ class ZipfRates(Rates):
         check_positive(exponent=exponent)
         if (highest is None) != (lowest is None):
             raise ValueError(f"give both or neither of highest and lowest, got {highest} and {lowest}")
+        if highest is not None and lowest is not None and not highest >= lowest > 0:
+            raise ValueError(f"highest must be at least lowest, and that above 0, got {highest} and {lowest}")
         self.exponent, self.highest, self.lowest = exponent, highest, lowest
 
     def weights(self, n_features: int) -> Float[np.ndarray, " n_features"]:
