@@ -268,6 +268,8 @@ def test_clipping_by_value_is_refused() -> None:
         ({"reads": {"z": "a"}}, r"reads names \['z'\], but the SAEs are \['a'\]"),
         ({"seeds": {"z": 0}}, r"seeds names \['z'\]"),
         ({"lr": 0.0}, "lr must be positive, got 0.0"),
+        ({"lr": float("inf")}, "lr must be positive, got inf"),
+        ({"betas": (0.9, 1.5)}, r"betas must lie in \[0, 1\), got \(0.9, 1.5\)"),
         ({"decay_fraction": 1.5}, r"decay_fraction must lie in \[0, 1\], got 1.5"),
     ],
 )

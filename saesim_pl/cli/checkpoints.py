@@ -25,6 +25,8 @@ def check_checkpoint(command: str, config: Namespace) -> None:
                 f"{command} needs trained SAEs: give --ckpt_path FILE, or last for the newest run"
             )
         return
+    if not str(given):
+        raise UsageError("--ckpt_path is empty: give a file, or last")
     if str(given) in ("best", "hpc", "registry") or str(given).startswith("registry:"):
         raise UsageError(f"--ckpt_path {given}: there is no such checkpoint; give a file, or last")
     if given == "last" or "://" in str(given):

@@ -34,8 +34,10 @@ def find_class(name: str, expected: tuple[type, ...]) -> type:
     """
     if "." not in name:
         return _short(name, expected)
+    if not all(map(str.isidentifier, name.split("."))):
+        raise UsageError(f"{shown(name)} is no name of a class: give package.module.Class")
     kinds = " or ".join(kind.__name__ for kind in expected)
-    if not all(part.isidentifier() for part in name.split(".")) or not _derives(name, expected, 0):
+    if not _derives(name, expected, 0):
         close = meant(name.rpartition(".")[2], known_classes(expected))
         raise UsageError(f"{_unknown(name)} is no subclass of {kinds}{close}")
     module, names = _module_of(name)

@@ -37,7 +37,8 @@ def reported(command: str) -> Iterator[None]:
 def meant(word: object, known: Iterable[object]) -> str:
     """The known word that is close to ``word``, else all that there are, as the end of a message."""
     words = sorted(map(str, known))
-    if close := get_close_matches(str(word), words, n=1):
+    begun = [known for known in words if len(str(word)) > 1 and known.startswith(str(word))]
+    if close := get_close_matches(str(word), words, n=1) or begun[:1]:
         return f"; did you mean {close[0]!r}?"
     more = ", ..." if len(words) > MOST_WORDS else ""
     return f"; there is {', '.join(words[:MOST_WORDS])}{more}" if words else ""

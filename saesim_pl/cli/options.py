@@ -92,5 +92,6 @@ def _value(name: str, text: str) -> Any:
 def typed_values(value: Text) -> Iterator[Any]:
     """What a text on the command line may mean: first a number, a truth value or null, then itself."""
     with suppress(UsageError):
-        yield parse_yaml(value, "option", line=False)
+        if value.strip():
+            yield parse_yaml(value, "option", line=False)
     yield str(value)

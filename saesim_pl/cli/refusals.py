@@ -12,6 +12,9 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from saesim_pl.cli.messages import UsageError, one_line
 from saesim_pl.cli.request import Request
 
+_COMMON = {"a", "name", "data", "model", "trainer", "in", "on", "version"}
+"""Words of any message that are also keys."""
+
 _SPEAKING = (ValueError, TypeError, FileNotFoundError, FileExistsError, MisconfigurationException)
 """Errors whose message says enough without their class."""
 
@@ -74,13 +77,13 @@ def _is_on_purpose(error: BaseException) -> bool:
 
 def _with_setting(said: str, request: Request) -> str:
     """The message, led by the place of the setting that it names with its value."""
-    words = set(re.findall(r"\w+", said))
+    words = set(re.findall(r"\w+", said)) - _COMMON
     named = {key: words & set(re.findall(r"\w+", key)) for key in request.origins if _last(key) in words}
     with_value = {key for key in named if _stands_in(request.origins[key][0], said)}
 
     # Where several have that name and value, the one of an SAE that is named too.
-    def rank(key: str) -> tuple[int, bool]:
-        return -len(named[key]), not request.origins[key][1].startswith("--")
+    def rank(key: str) -> tuple[int, bool, int]:
+        return -len(named[key]), not request.origins[key][1].startswith("--"), said.find(_last(key))
 
     best = sorted(with_value or named, key=rank)
     if not with_value and len(best) > 1 and rank(best[0]) == rank(best[1]):

@@ -82,6 +82,8 @@ def read_request(command: str, options: Options, partly: bool = False) -> Reques
             values[key] = read_class(value, (LightningDataModule,), key, at, linked=frozenset({"model"}))
         elif key == "seed_everything":
             values[key] = read(value, bool | int, key, at)
+            if not 0 <= values[key] < 2**32:
+                raise UsageError(f"{at}: {key} must lie in [0, 2**32), got {values[key]}")
         elif key in method:
             values[key] = read(value, method[key].hint, key, at)
         else:

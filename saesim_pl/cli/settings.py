@@ -113,7 +113,7 @@ def _merged(below: Settings, above: Settings) -> Settings:
             value = as_class(value, origin) if isinstance(value, Text) and _names_class(value) else value
             added = value if isinstance(value, list) else [value]
             whole = (before if isinstance(before, list) else [before] if before is not None else []) + added
-            merged.put(plain, copy_of(whole), merged.origins.get(plain, origin))
+            merged.put(plain, copy_of(whole), origin)
         else:
             merged.put(
                 key, lay_over(merged.get(key), value, origin, merged.origins.get(key, "")), origin, optional

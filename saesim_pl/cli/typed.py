@@ -109,6 +109,7 @@ def read_class(
         raise wrong(at, key, str(error)) from None
     arguments = spec.get("init_args")
     if arguments is not None and not isinstance(arguments, Settings):
+        at = spec.origins["init_args"]
         raise wrong(at, key, f"init_args must be names and values, got {shown(arguments)}")
     parts = read_arguments(found, arguments or Settings(), key, at, skip, linked) if made else {}
     path = str(name) if "." in name else f"{found.__module__}.{found.__qualname__}"

@@ -49,7 +49,7 @@ def read_config(path: Path, within: tuple[Path, ...] = ()) -> Iterator[Settings]
     settings = read_yaml(path)
     where = settings.origins.get("config", str(path))
     listed = settings.pop("config", None)
-    for part in [listed] if isinstance(listed, str) else listed or []:
+    for part in listed if isinstance(listed, list) else [] if listed is None else [listed]:
         if not isinstance(part, str):
             raise UsageError(f"{where}: config lists files, not {part!r}")
         other = Path(os.path.normpath(path.parent / part))

@@ -49,7 +49,8 @@ class LanguageModelActivations(LightningModule):
             if hook not in bridge.hook_dict:
                 close = get_close_matches(hook, bridge.hook_dict, n=3)
                 raise ValueError(f"{self.model} has no hook {hook!r}; the closest are {close}")
-        _check_context(getattr(self.trainer.datamodule, "context_size", 0), bridge, self.model)
+        if self._trainer is not None:
+            _check_context(getattr(self.trainer.datamodule, "context_size", 0), bridge, self.model)
         self.bridge = bridge
 
     def on_predict_start(self) -> None:

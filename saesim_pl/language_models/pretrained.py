@@ -1,5 +1,7 @@
 """Where a language model's weights and tokenizer come from."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,11 +21,16 @@ def load_tokenizer(model: str) -> "PreTrainedTokenizerBase":
 
     Args:
         model: Folder, hub name, or ``smollm2``.
+
+    Raises:
+        FileNotFoundError: ``model`` is written as a path and nothing is there.
+        ValueError: Nothing of that name can be loaded.
     """
     from transformers import AutoTokenizer
 
     folder, gguf = _locate(model)
-    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **gguf)
+    with _named(model):
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **gguf)
 
 
 def load_bridge(model: str) -> "TransformerBridge":
@@ -31,20 +38,34 @@ def load_bridge(model: str) -> "TransformerBridge":
 
     Args:
         model: Folder, hub name, or ``smollm2``.
+
+    Raises:
+        FileNotFoundError: ``model`` is written as a path and nothing is there.
+        ValueError: Nothing of that name can be loaded.
     """
     from transformer_lens.model_bridge import TransformerBridge
     from transformers import AutoModelForCausalLM
 
     folder, gguf = _locate(model)
-    weights = None
-    if gguf:
-        # transformer-lens passes no GGUF file name on. Its hooks on attention need the eager kind.
-        weights = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", **gguf)
-    # Without a device transformer-lens takes the first GPU, on every rank; Lightning moves it instead.
-    bridge = TransformerBridge.boot_transformers(
-        folder, hf_model=weights, tokenizer=load_tokenizer(model), device="cpu", trust_remote_code=False
-    )
+    tokenizer, weights = load_tokenizer(model), None
+    with _named(model):
+        if gguf:
+            # transformer-lens passes no GGUF file name on. Its hooks on attention need the eager kind.
+            weights = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", **gguf)
+        # Without a device transformer-lens takes the first GPU, on every rank; Lightning moves it instead.
+        bridge = TransformerBridge.boot_transformers(
+            folder, hf_model=weights, tokenizer=tokenizer, device="cpu", trust_remote_code=False
+        )
     return bridge.eval().requires_grad_(False)
+
+
+@contextmanager
+def _named(model: str) -> Iterator[None]:
+    """Name the model in what other libraries say about its files."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"model {model!r} cannot be loaded: {str(error).strip() or repr(error)}") from error
 
 
 def _locate(model: str) -> tuple[str, dict[str, Any]]:

@@ -39,8 +39,9 @@ def read_checkpoint(path: str | Path | IO[bytes], map_location: Any = "cpu") -> 
         raise ValueError(f"{path} {reason}") from error
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, IndexError) as error:
         raise ValueError(f"{path} is no checkpoint, or damaged") from error
-    if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
-        raise ValueError(f"{path} is no checkpoint: it has no state_dict")
+    for part, kind in {"state_dict": dict, "pytorch-lightning_version": str}.items():
+        if not isinstance(content, dict) or not isinstance(content.get(part), kind):
+            raise ValueError(f"{path} is no checkpoint: it has no {part}")
     return content
 
 

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from saesim_pl.checks import check_positive
 from saesim_pl.metrics.sae_quality import SAEQuality
 from saesim_pl.saes import SAEOutput, SparseAutoencoder
 from saesim_pl.saes.stack import joint_losses
@@ -66,8 +67,9 @@ class SAECohort(NormalizedSAEs):
         for name in saes:
             if not name.isidentifier() or name in ("truth", "train") or hasattr(nn.ModuleDict, name):
                 raise ValueError(f"{name!r} cannot name an SAE: take letters, digits and underscores")
-        if lr <= 0:
-            raise ValueError(f"lr must be positive, got {lr}")
+        check_positive(lr=lr)
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas must lie in [0, 1), got {betas}")
         for argument, share in {"warmup_fraction": warmup_fraction, "decay_fraction": decay_fraction}.items():
             if not 0 <= share <= 1:
                 raise ValueError(f"{argument} must lie in [0, 1], got {share}")
@@ -96,8 +98,7 @@ class SAECohort(NormalizedSAEs):
         """Refuse slow precisions, clipping by value, and data of another normalisation."""
         super().setup(stage)
         if self.trainer.gradient_clip_algorithm not in (None, "norm"):
-            given = self.trainer.gradient_clip_algorithm.value
-            raise ValueError(f"gradient_clip_algorithm must be norm, got {given}: SAECohort clips by norm")
+            raise ValueError("gradient_clip_algorithm must be norm, not value: SAECohort clips by norm")
         refuse_slow_precision(self.trainer.precision, self.trainer.strategy.root_device)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Any]:

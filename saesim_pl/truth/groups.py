@@ -50,7 +50,7 @@ class OneOfGroup(Dependence):
             return _GroupSampler(rates, features % self.n_groups)
         if clusters.max() < 0:
             raise ValueError(
-                "OneOfGroup has no groups: give n_groups, or directions with clusters such as CircleDirections"
+                "OneOfGroup has no groups: give n_groups, or directions in clusters, such as CircleDirections"
             )
         groups = np.where(clusters < 0, clusters.max() + 1 + features, clusters)
         return _GroupSampler(rates, np.unique(groups, return_inverse=True)[1])

@@ -10,7 +10,7 @@ from saesim_pl.cli import main
 from saesim_pl.cli.messages import one_line
 
 PAIR = "configs/experiments/synthetic_pair.yaml"
-TINY = Path(__file__).parent / "data" / "tiny_pair.yaml"
+TINY = Path(__file__).parents[1] / "data" / "tiny_pair.yaml"
 HIERARCHY = "--data.init_args.hierarchy.init_args"
 
 
