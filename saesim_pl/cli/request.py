@@ -137,7 +137,9 @@ def _check_defaults(defaults: Settings, config: Settings) -> None:
     from saesim_pl.saes import SparseAutoencoder
 
     classes = [
-        find_class(str(sae["class_path"]), (SparseAutoencoder,)) for sae in saes.values() if sae is not None
+        find_class(str(sae["class_path"]), (SparseAutoencoder,))
+        for sae in saes.values()
+        if isinstance(sae, Settings)
     ]
     known = {name for sae in classes for name in parameters(sae, 1)[0]}
     if not isinstance(wanted, Settings):

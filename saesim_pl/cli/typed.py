@@ -7,7 +7,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from saesim_pl.cli.class_look import find_class
+from saesim_pl.cli.class_look import find_class, known_classes
 from saesim_pl.cli.leaves import bare, called, data, is_own_class, leaf, takes_none, wrong
 from saesim_pl.cli.messages import UsageError, meant, shown
 from saesim_pl.cli.options import typed_values
@@ -112,7 +112,7 @@ def read_class(
         at = spec.origins["init_args"]
         raise wrong(at, key, f"init_args must be names and values, got {shown(arguments)}")
     parts = read_arguments(found, arguments or Settings(), key, at, skip, linked) if made else {}
-    path = str(name) if "." in name else f"{found.__module__}.{found.__qualname__}"
+    path = str(name) if "." in name else known_classes(expected)[name]
     return {"class_path": path} | parts
 
 
@@ -181,7 +181,7 @@ def _read_mapping(value: Any, inner: tuple[Any, ...], key: str, origin: str) -> 
     found = {}
     for name, item in value.items():
         place, at = f"{key}.{name}", value.origins[name]
-        if item is None and not takes_none(hint):
+        if (item is None or (isinstance(item, Text) and item == "null")) and not takes_none(hint):
             continue  # null takes away what a file below gives
         _read(name, names, f"{key}: the name {name!r}", at)
         found[name] = read(item, hint, place, at)
