@@ -13,7 +13,10 @@ from typing import Any
 from saesim_pl.cli.messages import UsageError, meant, shown
 
 ROOMS = {
-    "saesim_pl": ("saes", "truth", "data", "training", "language_models", "callbacks", "metrics"),
+    "saesim_pl": (
+        *("saes", "truth", "data", "training", "language_models", "callbacks", "metrics"),
+        *("comparison", "comparison.nulls"),
+    ),
     "lightning.pytorch": ("callbacks", "loggers", "strategies", "profilers", "accelerators"),
 }
 """Packages whose classes have short names, ours before Lightning's."""

@@ -13,7 +13,7 @@ from saesim_pl.metrics.sae_quality import SAEQuality
 from saesim_pl.saes import SAEOutput, SparseAutoencoder
 from saesim_pl.saes.stack import joint_losses
 from saesim_pl.training.checkpoint import recipes_of
-from saesim_pl.training.members import made, stream_of
+from saesim_pl.training.members import made, refuse_other_weights, stream_of
 from saesim_pl.training.normalized_saes import NormalizedSAEs
 from saesim_pl.training.optimization import adam, clip_each, refuse_slow_precision
 
@@ -152,15 +152,7 @@ class SAECohort(NormalizedSAEs):
             ValueError: Names or widths differ, or a weight is NaN or infinite.
         """
         super().on_load_checkpoint(checkpoint)
-        saved = {name: tuple(weight.shape) for name, weight in checkpoint["state_dict"].items()}
-        own = {name: tuple(weight.shape) for name, weight in self.state_dict().items()}
-        for name in sorted(saved.keys() | own.keys()):
-            here, there = own.get(name, "missing"), saved.get(name, "missing")
-            if here != there:
-                raise ValueError(f"{name} is {here} in the configuration and {there} in the checkpoint")
-            weight = checkpoint["state_dict"][name]
-            if weight.is_floating_point() and not weight.isfinite().all():
-                raise ValueError(f"{name} holds NaN or infinity in the checkpoint")
+        refuse_other_weights(self.state_dict(), checkpoint["state_dict"])
 
     def configure_optimizers(self) -> dict[str, Any]:
         """Adam, its rate risen and fallen as ``warmup_fraction`` and ``decay_fraction`` say."""

@@ -1,6 +1,8 @@
 """How the members of a cohort are made, and which stream each reads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+from torch import Tensor
 
 from saesim_pl.saes import SparseAutoencoder
 
@@ -32,3 +34,17 @@ def stream_of(sae: str, reads: dict[str, str], streams: dict[str, int]) -> str:
         said = f"reads stream {stream!r}" if stream else "is not told which stream it reads"
         raise ValueError(f"SAE {sae!r} {said}; the data have {', '.join(map(repr, streams))}")
     return stream
+
+
+def refuse_other_weights(own: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
+    """Refuse a checkpoint's weights that are of other SAEs, or no numbers.
+
+    Raises:
+        ValueError: Names or shapes differ, or a weight is NaN or infinite.
+    """
+    for name in sorted(saved.keys() | own.keys()):
+        here, there = (tuple(of[name].shape) if name in of else "missing" for of in (own, saved))
+        if here != there:
+            raise ValueError(f"{name} is {here} in the configuration and {there} in the checkpoint")
+        if saved[name].is_floating_point() and not saved[name].isfinite().all():
+            raise ValueError(f"{name} holds NaN or infinity in the checkpoint")
