@@ -9,6 +9,7 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 
+from saesim_pl.data import SyntheticActivations
 from saesim_pl.saes import SparseAutoencoder, StandardSAE, TopKSAE
 from saesim_pl.training import SAECohort
 from saesim_pl.training.checkpoint import factories_of, read_checkpoint, recipes_of
@@ -134,6 +135,17 @@ def test_a_truncated_checkpoint_is_named(share: float, tmp_path: Path) -> None:
     (tmp_path / "cut.ckpt").write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(ValueError, match=r"cut\.ckpt is no checkpoint, or damaged"):
         read_checkpoint(tmp_path / "cut.ckpt")
+
+
+def test_data_are_not_loaded_from_a_checkpoint(tmp_path: Path) -> None:
+    call = {"class_path": "os.system", "init_args": {"command": "touch CALLED"}}
+    path = saved(tmp_path / "x.ckpt")
+    content = torch.load(path, weights_only=True)
+    instantiator = {"_instantiator": "lightning.pytorch.cli.instantiate_module"}
+    content["datamodule_hyper_parameters"] = {"directions": call, **instantiator}
+    torch.save(content, path)
+    with pytest.raises(NotImplementedError, match=r"holds no SyntheticActivations.*config\.yaml"):
+        SyntheticActivations.load_from_checkpoint(path)
 
 
 def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, NoReturn
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -69,6 +69,18 @@ class ActivationDataModule(LightningDataModule, ABC):
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.normalize: NormalizationMode = normalize
+
+    @classmethod
+    def load_from_checkpoint(cls, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: a checkpoint holds SAEs and how their data were normalised, but no data.
+
+        Raises:
+            NotImplementedError: Always, with the way that works.
+        """
+        raise NotImplementedError(
+            f"a checkpoint holds no {cls.__name__}: construct it with the settings in the run's config.yaml, or "
+            "run `saesim validate --config RUN/config.yaml --ckpt_path RUN/checkpoints/last.ckpt`"
+        )
 
     @property
     @abstractmethod
