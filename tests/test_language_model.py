@@ -6,6 +6,7 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
+from saesim_pl.cli import main
 from saesim_pl.data import TextContexts
 from saesim_pl.language_models import LanguageModelActivations
 
@@ -93,3 +94,15 @@ def test_importing_the_rooms_imports_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_contexts_longer_than_the_model_reads_are_refused(tiny_language_model: str, capsys) -> None:
+    words = ["--config=configs/experiments/smollm2_cache.yaml", f"--model.model={tiny_language_model}"]
+    options = [
+        "--data.context_size=65",
+        "--model.hooks=[blocks.0.hook_mlp_out]",
+        "--trainer.fast_dev_run=true",
+    ]
+    with pytest.raises(SystemExit):
+        main(["predict", *words, *options])
+    assert "context_size must be at most the 64 positions" in capsys.readouterr().err.splitlines()[-1]

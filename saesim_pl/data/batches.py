@@ -78,8 +78,8 @@ class ActivationDataModule(LightningDataModule, ABC):
             NotImplementedError: Always, with the way that works.
         """
         raise NotImplementedError(
-            f"a checkpoint holds no {cls.__name__}: construct it with the settings in the run's config.yaml, or "
-            "run `saesim validate --config RUN/config.yaml --ckpt_path RUN/checkpoints/last.ckpt`"
+            f"a checkpoint holds no {cls.__name__}: construct it with the settings in the run's config.yaml, "
+            "or run `saesim validate --config RUN/config.yaml --ckpt_path RUN/checkpoints/last.ckpt`"
         )
 
     @property
