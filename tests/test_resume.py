@@ -156,7 +156,8 @@ def test_last_is_the_last_run_that_trained(tmp_path: Path) -> None:
     assert run(tmp_path) == 0
     validate = [argument for argument in ARGS if argument != "fit"]
     where = f"--trainer.logger.init_args.save_dir={tmp_path}"
-    assert run_saesim(tmp_path / "validate.txt", "validate", *validate, where) == 0
+    [last] = tmp_path.glob("synthetic_pair/version_0/checkpoints/last.ckpt")
+    assert run_saesim(tmp_path / "validate.txt", "validate", *validate, where, f"--ckpt_path={last}") == 0
     assert run(tmp_path, "--ckpt_path=last", "--trainer.max_epochs=3") == 0
     assert checkpoint_of(tmp_path)["global_step"] == 30
     assert not (tmp_path / "synthetic_pair" / "version_2").exists()
