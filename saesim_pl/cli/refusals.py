@@ -77,6 +77,8 @@ def _is_on_purpose(error: BaseException) -> bool:
 
 def _with_setting(said: str, request: Request) -> str:
     """The message, led by the place of the setting that it names with its value."""
+    if said.startswith("--"):
+        return said  # it names the option itself
     words = set(re.findall(r"\w+", said)) - _COMMON
     named = {key: words & set(re.findall(r"\w+", key)) for key in request.origins if _last(key) in words}
     with_value = {key for key in named if _stands_in(request.origins[key][0], said)}
