@@ -4,15 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal, NoReturn
+from typing import Literal
 
 import torch
-from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from saesim_pl.checks import check_counts
 from saesim_pl.data.loader import BatchesOfRank, BatchLoader
 from saesim_pl.data.normalization import Normalization, NormalizationMode, check_mode, measure_streams
+from saesim_pl.data.not_in_checkpoints import NotInCheckpoints
 from saesim_pl.truth.true_features import TrueFeatures
 
 Stage = Literal["train", "validate", "predict"]
@@ -22,7 +22,7 @@ SAMPLE_ROWS = 2**14
 """Training rows from which a stream's normalisation is measured."""
 
 
-class ActivationDataModule(LightningDataModule, ABC):
+class ActivationDataModule(NotInCheckpoints, ABC):
     """Serves batches ``{stream: (batch, d_in)}`` that are pure functions of (seed, epoch, index).
 
     Global batches do not depend on the number of processes: each rank takes its share of their rows. So
@@ -69,18 +69,6 @@ class ActivationDataModule(LightningDataModule, ABC):
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.normalize: NormalizationMode = normalize
-
-    @classmethod
-    def load_from_checkpoint(cls, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: a checkpoint holds SAEs and how their data were normalised, but no data.
-
-        Raises:
-            NotImplementedError: Always, with the way that works.
-        """
-        raise NotImplementedError(
-            f"a checkpoint holds no {cls.__name__}: construct it with the settings in the run's config.yaml, "
-            "or run `saesim validate --config RUN/config.yaml --ckpt_path RUN/checkpoints/last.ckpt`"
-        )
 
     @property
     @abstractmethod
