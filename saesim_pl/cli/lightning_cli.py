@@ -14,6 +14,7 @@ from saesim_pl.cli.options import Options
 from saesim_pl.cli.quiet import Held, quiet
 from saesim_pl.cli.refusals import explained
 from saesim_pl.cli.request import Request, read_request
+from saesim_pl.training.interruption import Interrupted, interruptions
 from saesim_pl.training.place_run import Place, enter_place, place_run
 from saesim_pl.training.saved_config import SavedConfig
 
@@ -103,10 +104,18 @@ class SaesimCLI(LightningCLI):
             super().instantiate_classes()
 
     def _run_subcommand(self, subcommand: str) -> None:
-        with explained(self.request, self.trainer), nothing_left(self.place, self.trainer):
-            if self.place:
-                enter_place(self.trainer, self.place, self.config[subcommand].get("ckpt_path"))
-            super()._run_subcommand(subcommand)
+        try:
+            with (
+                interruptions.listening(),
+                explained(self.request, self.trainer),
+                nothing_left(self.place, self.trainer),
+            ):
+                if self.place:
+                    enter_place(self.trainer, self.place, self.config[subcommand].get("ckpt_path"))
+                super()._run_subcommand(subcommand)
+        except Interrupted as stop:
+            print(f"saesim {subcommand}: {stop}", file=sys.stderr)
+            sys.exit(stop.code)
 
 
 def start(command: str, options: Options) -> None:

@@ -1,5 +1,6 @@
 """Which errors are the user's to read in one line, and which are defects that need their traceback."""
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pickle import UnpicklingError
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from saesim_pl.checks import PlainError
 from saesim_pl.cli.messages import UsageError, one_line
 from saesim_pl.cli.request import Request
 
@@ -17,6 +19,8 @@ _COMMON = {"a", "name", "data", "model", "trainer", "in", "on", "version"}
 
 _SPEAKING = (ValueError, TypeError, FileNotFoundError, FileExistsError, MisconfigurationException)
 """Errors whose message says enough without their class."""
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -70,8 +74,10 @@ def _raised_in(error: BaseException) -> str:
 
 
 def _is_on_purpose(error: BaseException) -> bool:
-    """Whether the innermost frame is one of ours: our code raised it, no library on our behalf."""
+    """Whether our code raised it, no library on our behalf, or a disk is full."""
     kinds = ValueError | TypeError | OSError | ImportError
+    if isinstance(error, PlainError) or (isinstance(error, OSError) and error.errno in _NO_ROOM):
+        return True
     return _raised_in(error).startswith("saesim_pl.") and isinstance(error, kinds)
 
 
