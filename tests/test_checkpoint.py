@@ -10,9 +10,9 @@ import torch
 from lightning.pytorch import Trainer
 
 from saesim_pl.data import SyntheticActivations
+from saesim_pl.interop.checkpoint import factories_of, read_checkpoint, recipes_of
 from saesim_pl.saes import SparseAutoencoder, StandardSAE, TopKSAE
 from saesim_pl.training import SAECohort
-from saesim_pl.training.checkpoint import factories_of, read_checkpoint, recipes_of
 
 RECIPE = {"class_path": "saesim_pl.saes.TopKSAE", "init_args": {"d_sae": 8, "k": 2}}
 

@@ -5,7 +5,7 @@ from typing import Any
 from jsonargparse import Namespace
 
 from saesim_pl.cli.messages import UsageError
-from saesim_pl.training.checkpoint import read_checkpoint
+from saesim_pl.interop.checkpoint import read_checkpoint
 
 
 def check_checkpoint(command: str, config: Namespace) -> None:

@@ -1,1 +1,1 @@
-"""Files of other libraries."""
+"""SAEs and data from files: our own checkpoints and the files of other libraries; no code of them runs."""

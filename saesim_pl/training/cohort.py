@@ -9,11 +9,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from saesim_pl.checks import check_positive
+from saesim_pl.interop.checkpoint import recipes_of
 from saesim_pl.metrics.sae_quality import SAEQuality
 from saesim_pl.saes import SAEOutput, SparseAutoencoder
+from saesim_pl.saes.members import made, refuse_other_weights, stream_of
 from saesim_pl.saes.stack import joint_losses
-from saesim_pl.training.checkpoint import recipes_of
-from saesim_pl.training.members import made, refuse_other_weights, stream_of
 from saesim_pl.training.normalized_saes import NormalizedSAEs
 from saesim_pl.training.optimization import adam, clip_each, refuse_slow_precision
 

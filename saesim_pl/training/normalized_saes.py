@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from saesim_pl.data.batches import ActivationDataModule
 from saesim_pl.data.normalization import Normalization
 from saesim_pl.data.source import known_activations
+from saesim_pl.interop.checkpoint import factories_of, read_checkpoint
 from saesim_pl.saes import SparseAutoencoder
-from saesim_pl.training.checkpoint import factories_of, read_checkpoint
 from saesim_pl.training.not_finite import FiniteLossesOnly
 
 
