@@ -1,6 +1,6 @@
 """The rows that are compared, with their space and everything else that is known of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -20,6 +20,7 @@ class FeatureSet:
         space: Name of the space that the rows live in. Two sets have meaningful cosines only where their
             spaces are equal; None is equal to nothing, itself included.
         encoder: Encoder directions as rows (``W_enc.T``), where there is an encoder.
+        latents: Latents of a batch of raw activations by stream, one column a row of ``directions``.
         groups: Named masks over the rows, such as ``shared`` or ``cluster_3``.
         ids: Names of the rows that hold across sets: rows of one id are one feature.
         source: Where the rows came from, for tables and caches of results.
@@ -38,6 +39,7 @@ class FeatureSet:
     directions: Float[Tensor, "n d"]
     space: str | None = None
     encoder: Float[Tensor, "n d"] | None = None
+    latents: Callable[[Mapping[str, Tensor]], Tensor] | None = None
     groups: Mapping[str, Bool[Tensor, " n"]] = field(default_factory=dict)
     ids: Int[Tensor, " n"] | None = None
     source: str = ""
@@ -65,13 +67,14 @@ class FeatureSet:
         return self if group == "all" else self.rows(self.groups[group].nonzero().squeeze(1))
 
     def rows(self, index: Int[Tensor, " m"]) -> "FeatureSet":
-        """Chosen rows; groups are dropped, since they name rows of the whole set."""
+        """Chosen rows; groups and latents are dropped, since they are those of the whole set."""
         index = index.to(self.directions.device)
         return replace(
             self,
             directions=self.directions[index],
             encoder=None if self.encoder is None else self.encoder[index],
             ids=None if self.ids is None else self.ids[index.to(self.ids.device)],
+            latents=None,
             groups={},
         )
 
