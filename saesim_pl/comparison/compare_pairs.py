@@ -1,6 +1,6 @@
 """Many pairs, compared as one table: what callbacks, the command line and notebooks ask for."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from torch import Tensor
@@ -24,7 +24,7 @@ def compare_pairs(
     intervals: bool = True,
     epoch: int | None = None,
     remembered: dict[tuple, Tensor] | None = None,
-    after_draw: Callable[[], None] = lambda: None,
+    after_draw: Callable[[int], None] = lambda n_scores: None,
 ) -> list[ComparisonRow]:
     """Every pair by every measure under every pairing, each score beside its null.
 
@@ -37,7 +37,7 @@ def compare_pairs(
         intervals: Whether scores that average over features get a bootstrap interval.
         epoch: Written into the rows.
         remembered: Scores of nulls that depend on shapes alone, kept between calls.
-        after_draw: Called after each draw, for a progress bar.
+        after_draw: Called after each draw with the number of its scores, for a progress bar.
 
     Raises:
         ValueError: Two sides have no common space, a null is unsuited, or a score is NaN.
@@ -50,7 +50,7 @@ def compare_pairs(
 
 
 def rows_of(
-    comparisons: Sequence[PairComparison],
+    comparisons: Iterable[PairComparison],
     others: Sequence[Scored] = (),
     *,
     family: Sequence[str] = FAMILY,

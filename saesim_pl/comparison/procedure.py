@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from saesim_pl.comparison.drawer import drawer_of
 from saesim_pl.comparison.feature_set import check_one_space
 from saesim_pl.comparison.halved import DrawScorer
 from saesim_pl.comparison.measure import Measure
 from saesim_pl.comparison.nulls import Null, ShiftedTokensNull, SubsetNull
-from saesim_pl.comparison.nulls.null import Draw
 from saesim_pl.comparison.pairing import Pairing
 from saesim_pl.comparison.question import NullOf, Pair, Question, questions, shape_key
 from saesim_pl.comparison.score_data import score_data
@@ -22,6 +22,10 @@ from saesim_pl.comparison.statistics import Scored
 from saesim_pl.functional import SimilarityWarning
 from saesim_pl.functional.ground.single_threads import single_threads
 
+Keep = Callable[[object, Callable[[], Tensor]], Tensor]
+"""Gives the scores that were computed before for the same things, or computes and keeps them."""
+
+_TOGETHER = 32  # draws that are kept together, where each has one thread
 _ALONE = 2**22  # pairs of rows up to which a draw has one thread; a larger one has them all
 
 
@@ -35,7 +39,8 @@ class PairComparison:
         pairings: By name, how rows find partners.
         null_of: The null of each measure under each pairing.
         remembered: Scores of nulls that depend on shapes alone, shared between comparisons.
-        after_draw: Called after each draw.
+        after_draw: Called after each draw with the number of its scores.
+        keep: Keeps scores of draws between calls and processes; by default nothing is kept.
 
     Raises:
         ValueError: Cosines are needed, and the two spaces differ.
@@ -46,7 +51,8 @@ class PairComparison:
     pairings: Mapping[str, Pairing]
     null_of: NullOf
     remembered: dict[tuple, Tensor] = field(default_factory=dict)
-    after_draw: Callable[[], None] = lambda: None
+    after_draw: Callable[[int], None] = lambda n_scores: None
+    keep: Keep = lambda things, compute: compute()
 
     def __post_init__(self) -> None:
         by_cosine = [str(pairing) for pairing in self.pairings.values() if pairing.by == "cosine"]
@@ -59,9 +65,9 @@ class PairComparison:
         self._sides: dict[tuple[str, bool], Sides] = {}
 
     @property
-    def n_draws(self) -> int:
-        """Calls of ``after_draw`` to come."""
-        return sum(self._n_draws(null) for null, _ in self._by_null(self.asked))
+    def n_scores(self) -> int:
+        """Scores of all draws together."""
+        return sum(self._n_draws(null) * len(asked) for null, asked in self._by_null(self.asked))
 
     def scored(self) -> list[Scored]:
         """All rows, with their draws."""
@@ -122,7 +128,7 @@ class PairComparison:
         return {one: self.remembered[keys[one]] for one in asked}
 
     def _scored_draws(self, null: Null, asked: list[Question]) -> dict[Question, Tensor]:
-        draw = self._drawer(null, asked)
+        draw = drawer_of(self.pair, null, asked[0], self.sides(asked[0].subset, asked[0].swapped))
         scorers = {
             one: DrawScorer(one.measure, one.pairing, self.sides(one.subset, one.swapped)) for one in asked
         }
@@ -144,32 +150,19 @@ class PairComparison:
                 matching = one.matching(sides)
                 enough = len(matching) >= one.measure.min_pairs
                 values.append(scorers[one].score(drawn, sides, matching) if enough else float("nan"))
-            self.after_draw()
+            self.after_draw(len(values))
             return values
 
-        table = torch.tensor(self._mapped(scores, self._n_draws(null)), dtype=torch.float64)
+        def part(draws: range) -> Tensor:
+            # Which draws of what: with the pair itself all that the scores depend on.
+            things = (null, draws, [(one.measure, one.pairing, one.subset, one.swapped) for one in asked])
+            return self.keep(things, lambda: torch.tensor(self._mapped(scores, draws), dtype=torch.float64))
+
+        n, step = self._n_draws(null), _TOGETHER if self._pool else 1
+        table = torch.cat([part(range(t, min(n, t + step))) for t in range(0, n, step)])
         return {one: table[:, i] for i, one in enumerate(asked)}
 
-    def _drawer(self, null: Null, asked: list[Question]) -> Callable[[int], tuple[Draw, Sides]]:
-        a, b = self.pair.a, self.pair.b
-        if isinstance(null, ShiftedTokensNull):
-            if self.pair.correlations is None:
-                raise ValueError(f"ShiftedTokensNull needs latents of {a.name} and {b.name} over samples")
-            made = self.pair.correlations.draws(a, b)
-        elif null.depends_on_shapes:
-            sides = self.sides(asked[0].subset, asked[0].swapped)
-            made = null.draws(sides.a, sides.b)
-        else:
-            a, b = (b, a) if isinstance(null, SubsetNull) and asked[0].swapped else (a, b)
-            made = null.draws(a, b, asked[0].subset)
-
-        def draw(t: int) -> tuple[Draw, Sides]:
-            drawn = made(t)
-            return drawn, Sides(drawn.a, drawn.b, drawn.correlation)
-
-        return draw
-
-    def _mapped(self, scores: Callable[[int], list[float]], n_draws: int) -> list[list[float]]:
+    def _mapped(self, scores: Callable[[int], list[float]], draws: range) -> list[list[float]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SimilarityWarning)
-            return list((self._pool.map if self._pool else map)(scores, range(n_draws)))
+            return list((self._pool.map if self._pool else map)(scores, draws))
