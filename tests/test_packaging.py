@@ -28,13 +28,13 @@ def test_callbacks_import_under_one_name_only() -> None:
 ROOMS = {
     "functional": set(),
     "metrics": {"functional"},
-    "comparison": {"functional", "metrics", "truth"},
+    "comparison": {"data", "functional", "interop", "metrics", "saes", "truth"},
     "saes": set(),
     "truth": set(),
     "interop": {"saes", "truth"},
     "language_models": set(),
     "data": {"interop", "language_models", "truth"},
-    "training": {"data", "functional", "metrics", "saes"},
+    "training": {"data", "functional", "interop", "metrics", "saes"},
     "callbacks": {
         "comparison",
         "data",
