@@ -8,6 +8,8 @@ from importlib.metadata import version
 from typing import Any
 
 _ROOMS = {
+    "compare": "saesim_pl.comparison.compare",
+    "load_sae": "saesim_pl.interop.load_sae",
     "SAECohort": "saesim_pl.training",
     "SyntheticActivations": "saesim_pl.data",
     "CachedActivations": "saesim_pl.data",

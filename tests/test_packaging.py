@@ -50,6 +50,7 @@ ROOMS = {
         "comparison",
         "data",
         "functional",
+        "interop",
         "language_models",
         "metrics",
         "saes",

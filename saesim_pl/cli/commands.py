@@ -11,6 +11,7 @@ COMMANDS = {
     "fit": ("saesim_pl.cli.trainer_commands", "train SAEs and compare them at every validation"),
     "validate": ("saesim_pl.cli.trainer_commands", "compare the SAEs of a checkpoint on the validation data"),
     "test": ("saesim_pl.cli.trainer_commands", "compare the SAEs of a checkpoint on the test data"),
+    "compare": ("saesim_pl.cli.compare_command", "compare SAEs, true features and matrices, after the fact"),
     "predict": ("saesim_pl.cli.trainer_commands", "write a language model's activations to disk"),
 }
 """By subcommand the module whose ``run(command, words)`` does it, and what it does.
@@ -57,6 +58,7 @@ def usage() -> str:
             "  saesim fit --help                                               what an experiment is made of",
             "  saesim fit --model.help                                         the classes for one key",
             "  saesim fit --data.help SyntheticActivations                     the settings of one class",
+            "  saesim compare RUN:a RUN:b                                      two SAEs of a run's folder",
             "  saesim --version",
         ]
     )
