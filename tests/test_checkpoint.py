@@ -77,6 +77,11 @@ def test_nothing_but_known_saes_is_constructed(recipe: Any, tmp_path: Path, monk
     assert "has_side_effects" not in sys.modules
 
 
+def test_a_name_that_the_parser_shortened_is_known(tmp_path: Path) -> None:
+    path = saved(tmp_path / "x.ckpt", {"a": {**RECIPE, "class_path": "saesim_pl.TopKSAE"}})
+    assert isinstance(SAECohort.load_from_checkpoint(path).saes["a"], TopKSAE)
+
+
 def test_an_instantiator_of_the_checkpoint_is_not_looked_at(tmp_path: Path) -> None:
     path = saved(tmp_path / "x.ckpt", _instantiator="os.system", _class_path="os.system")
     assert SAECohort.load_from_checkpoint(path).saes["a"].d_sae == 8

@@ -99,9 +99,11 @@ def _imported_sae(class_path: Any) -> type[SparseAutoencoder] | None:
     if not isinstance(class_path, str):
         return None
     module, _, name = class_path.rpartition(".")
+    if not module or module == "saesim_pl":
+        # The parser of the command line shortens names to those of the package, which loads rooms lazily.
+        module = shipped.__name__
     # Not getattr: a module's own __getattr__ would run, and could import.
-    holder = sys.modules.get(module) if module else shipped
-    found = getattr(holder, "__dict__", {}).get(name)
+    found = getattr(sys.modules.get(module), "__dict__", {}).get(name)
     is_sae = (
         isinstance(found, type) and issubclass(found, SparseAutoencoder) and not inspect.isabstract(found)
     )
