@@ -118,6 +118,9 @@ def _imported(class_path: Any) -> type | None:
     if not isinstance(class_path, str):
         return None
     module, _, name = class_path.rpartition(".")
+    if module == "saesim_pl":
+        # The parser of the command line shortens names to those of the package, which loads rooms lazily.
+        module = saesim_pl.data.__name__
     # Not getattr: a module's own __getattr__ would run, and could import.
     found = getattr(sys.modules.get(module), "__dict__", {}).get(name)
     return found if isinstance(found, type) and not inspect.isabstract(found) else None

@@ -355,3 +355,19 @@ def test_comparing_needs_no_lightning() -> None:
 
     code = "import sys, saesim_pl.comparison.compare; sys.exit('lightning' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_run_of_the_command_line_is_found_again(tmp_path: Path, capsys) -> None:
+    logger = f"--trainer.logger.init_args.save_dir={tmp_path}"
+    shipped = ["--config=configs/experiments/synthetic_pair.yaml", "--config=tests/data/tiny_pair.yaml"]
+    main(["fit", *shipped, logger, "--trainer.max_epochs=1"])
+    folder = tmp_path / "synthetic_pair" / "version_0"
+    found = quick(f"{folder}:a", f"{folder}:b", metrics="svcca", pairings="hungarian")
+    of_run = {
+        (row.pair, row.subset): row.value
+        for row in read_rows(folder / "comparison.json")
+        if row.measure == "svcca" and row.pair == "a~b"
+    }
+    assert {row.subset for row in found} == {"all", "shared", "unshared"}
+    for row in found:
+        assert row.value == pytest.approx(of_run[row.pair, row.subset], abs=1e-5)

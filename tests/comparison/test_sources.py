@@ -211,9 +211,12 @@ def test_a_configuration_names_data_and_nothing_else(block, tmp_path: Path, monk
     assert "side_effects" not in sys.modules
 
 
-def test_data_are_made_again_with_their_parts(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "class_path", ["saesim_pl.data.SyntheticActivations", "saesim_pl.SyntheticActivations"]
+)
+def test_data_are_made_again_with_their_parts(class_path: str, tmp_path: Path) -> None:
     parts = {"magnitudes": {"class_path": "saesim_pl.truth.UniformMagnitudes"}, "stream_names": ["x"]}
-    block = {"class_path": "saesim_pl.data.SyntheticActivations", "init_args": {**DATA, **parts}}
+    block = {"class_path": class_path, "init_args": {**DATA, **parts}}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({"data": block}))
     assert reopen_data(tmp_path).streams == {"x": 16}
 
