@@ -61,7 +61,7 @@ def rows_of(
 
     Args:
         comparisons: The pairs.
-        others: Further rows, scored elsewhere.
+        others: Further rows, scored elsewhere; their p-values are adjusted among themselves.
         family: Columns in which rows of one family may differ, for ``p_family``.
         intervals: Whether scores that average over features get a bootstrap interval.
         epoch: Written into the rows.
@@ -73,4 +73,5 @@ def rows_of(
             questions = zip(found, comparison.asked, strict=True)
             found = [with_interval(one, comparison, question) for one, question in questions]
         scored += found
-    return [replace(row, epoch=epoch) for row in rows_with_statistics([*scored, *others], family)]
+    rows = [*rows_with_statistics(scored, family), *rows_with_statistics(others, family)]
+    return [replace(row, epoch=epoch) for row in rows]

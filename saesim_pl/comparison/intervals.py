@@ -37,4 +37,6 @@ def _scores(comparison: PairComparison, question: Question) -> Tensor | None:
         warnings.simplefilter("ignore", SimilarityWarning)  # noted with the value already
         if measure.takes_rows(question.pairing.by == "position"):
             return per_feature(*sides.paired_rows(matching), **options)
-        return per_feature(sides.a.directions, sides.b.directions, **options, matching=matching)
+        rows = sides.with_encoders() if measure.needs_encoder else (sides.a.directions, sides.b.directions)
+        takes = measure.declaration.matching is not None
+        return per_feature(*rows, **options, **({"matching": matching} if takes else {}))

@@ -7,7 +7,7 @@ from saesim_pl.comparison.feature_set import FeatureSet
 from saesim_pl.comparison.latents import LatentCorrelations
 from saesim_pl.comparison.measure import Measure
 from saesim_pl.comparison.nulls.null import Null
-from saesim_pl.comparison.pairing import Pairing, Unpaired
+from saesim_pl.comparison.pairing import CosinePairing, Pairing
 from saesim_pl.comparison.sides import Sides
 from saesim_pl.functional import Matching
 
@@ -65,7 +65,8 @@ def questions(
     pair: Pair, measures: Sequence[Measure], pairings: Mapping[str, Pairing], null_of: NullOf
 ) -> Iterable[Question]:
     """Every row of one pair: each measure by subset and pairing, in both directions where that differs."""
-    own = next(iter(pairings.values()), Unpaired())
+    # Measures that seek their own best cosines have the null of a pairing by cosine.
+    own = next((pairing for pairing in pairings.values() if pairing.by == "cosine"), CosinePairing("argmax"))
     for subset in pair.subsets:
         for measure in measures:
             if measure.own_pairs:

@@ -157,8 +157,10 @@ def make_cache(folder: Path, token: int, hook: str, d_in: int, seed: int) -> Pat
     folder.mkdir()
     shape = (40, 8)
     columns = {hook: rng.standard_normal((*shape, d_in)).astype(np.float32)}
-    n_bytes = write_shard(folder / "shard-00000-00000.arrow", np.full(shape, token, np.int32), columns)
-    shards = (Shard("shard-00000-00000.arrow", 0, 0, 40, n_bytes),)
+    n_bytes, checksum = write_shard(
+        folder / "shard-00000-00000.arrow", np.full(shape, token, np.int32), columns
+    )
+    shards = (Shard("shard-00000-00000.arrow", 0, 0, 40, n_bytes, checksum),)
     Manifest("tiny", None, 8, {hook: d_in}, shards).write(folder)
     return folder
 

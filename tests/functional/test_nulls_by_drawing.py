@@ -8,7 +8,7 @@ from torch import Tensor
 
 from saesim_pl import functional as f
 from saesim_pl.functional import gaussian_null, subset_null
-from saesim_pl.functional.nulls.gaussian_null import _drawer
+from saesim_pl.functional.nulls.gaussian_null import gaussian_drawer
 
 
 def _normal(*shape: int, seed: int = 0) -> Tensor:
@@ -22,7 +22,7 @@ def test_gaussian_noise_resembles_b_as_asked(match: Any) -> None:
     assert found == gaussian_null(f.linear_cka, a, b, match, 19)
     with pytest.raises(ValueError, match="n_draws must be at least 2, got 0"):
         gaussian_null(f.linear_cka, a, b, match, 0)
-    noise = _drawer(b, match)(torch.Generator().manual_seed(0))
+    noise = gaussian_drawer(b, match)(torch.Generator().manual_seed(0))
     assert noise.norm().item() == pytest.approx(b.norm().item())
     same_rows = torch.allclose(noise.norm(dim=1), b.norm(dim=1))
     same_spectrum = torch.allclose(torch.linalg.svdvals(noise), torch.linalg.svdvals(b))

@@ -56,7 +56,7 @@ def test_blocks_equal_whole_matrices(
     a = CASES[case]
     b = a[:, :3] + _rows(2, len(a), 3)
     expected = _plain(measure.__name__, a, b)
-    monkeypatch.setattr(blocks.row_blocks, "__defaults__", (2**28, largest))
+    monkeypatch.setattr(blocks.row_blocks, "__defaults__", (2**28, largest, None))
     assert measure(a, b).item() == pytest.approx(expected, abs=1e-9)
 
 
