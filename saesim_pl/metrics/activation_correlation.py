@@ -13,7 +13,8 @@ from saesim_pl.functional.pairing.activation_correlation import ActivationSums, 
 from saesim_pl.metrics.keeps_precision import KeepsPrecision
 
 if TYPE_CHECKING:
-    from torchmetrics.utilities.plot import _AX_TYPE, _PLOT_OUT_TYPE
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 
 class ActivationCorrelation(KeepsPrecision):
@@ -76,7 +77,9 @@ class ActivationCorrelation(KeepsPrecision):
         self._given_out = True
         return SumCorrelation(self._sums())
 
-    def plot(self, val: SumCorrelation | None = None, ax: "_AX_TYPE | None" = None) -> "_PLOT_OUT_TYPE":
+    def plot(  # type: ignore[override]  # the value is a SumCorrelation, the base's a tensor
+        self, val: SumCorrelation | None = None, ax: "Axes | None" = None
+    ) -> "tuple[Figure | SubFigure, Axes]":
         """Heat map of the correlations."""
         import matplotlib.pyplot as plt
 

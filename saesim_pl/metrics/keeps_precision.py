@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class KeepsPrecision(Metric):
     """Base of the metrics of this package."""
 
-    higher_is_better = True
+    higher_is_better: bool | None = True
     is_differentiable = False
     full_state_update = False
 

@@ -20,7 +20,8 @@ class PairedRowsStore:
 
     def add(self, metric: Metric, a: Tensor, b: Tensor) -> None:
         """Keep a block."""
-        for rows, new in ((metric.rows_a, a), (metric.rows_b, b)):
+        for name, new in (("rows_a", a), ("rows_b", b)):
+            rows: list[Tensor] = getattr(metric, name)
             # Copied, since a caller may reuse its buffers.
             new = new.to(metric.device, torch.promote_types(new.dtype, torch.float32), copy=True)
             if len(rows) and rows[0].shape[1] != new.shape[1]:
@@ -53,9 +54,11 @@ def rows_of(metric: Metric) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: There are none.
     """
-    if not len(metric.rows_a):
+    # Lists of blocks, or tensors after a reduction over ranks.
+    rows_a, rows_b = (metric.metric_state[name] for name in ("rows_a", "rows_b"))
+    if not len(rows_a):
         raise ValueError("no rows to compare: n is 0")
-    a, b = dim_zero_cat(metric.rows_a), dim_zero_cat(metric.rows_b)
+    a, b = dim_zero_cat(rows_a), dim_zero_cat(rows_b)
     dtype = torch.promote_types(a.dtype, b.dtype)
     return a.to(dtype), b.to(dtype)
 

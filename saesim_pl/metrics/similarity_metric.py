@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
+from torchmetrics.utilities.distributed import gather_all_tensors
 
 from saesim_pl.functional.ground.inputs import check_paired
 from saesim_pl.metrics.measure_metric import MeasureMetric
@@ -44,7 +45,9 @@ class SimilarityMetric(MeasureMetric):
     def _reduce_states(self, incoming_state: dict[str, Any]) -> None:
         super()._reduce_states(self.store.made_addable(self, incoming_state))
 
-    def _sync_dist(self, dist_sync_fn: Callable[..., Any], process_group: Any | None = None) -> None:
+    def _sync_dist(
+        self, dist_sync_fn: Callable[..., Any] = gather_all_tensors, process_group: Any | None = None
+    ) -> None:
         group = process_group or self.process_group
         self.store.make_addable_over_ranks(self, lambda tensor: dist_sync_fn(tensor, group=group))
         super()._sync_dist(dist_sync_fn, process_group)
