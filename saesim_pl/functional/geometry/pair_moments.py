@@ -13,7 +13,7 @@ from saesim_pl.functional.subspaces.paired_sums import PairedSums, uncentered
 class PairMoments(NamedTuple):
     """Number, sums, and sums of products of paired dissimilarities, in float64."""
 
-    count: Tensor
+    pairs: Tensor
     sum_a: Tensor
     sum_b: Tensor
     aa: Tensor
@@ -22,10 +22,10 @@ class PairMoments(NamedTuple):
 
     def pearson(self) -> Float[Tensor, ""]:
         """Correlation; 0 when a side does not vary."""
-        mean_a, mean_b = self.sum_a / self.count, self.sum_b / self.count
-        variance_a = _variance(self.aa / self.count, mean_a)
-        variance_b = _variance(self.bb / self.count, mean_b)
-        return _ratio(self.ab / self.count - mean_a * mean_b, variance_a, variance_b)
+        mean_a, mean_b = self.sum_a / self.pairs, self.sum_b / self.pairs
+        variance_a = _variance(self.aa / self.pairs, mean_a)
+        variance_b = _variance(self.bb / self.pairs, mean_b)
+        return _ratio(self.ab / self.pairs - mean_a * mean_b, variance_a, variance_b)
 
     def cosine(self) -> Float[Tensor, ""]:
         """Cosine; 0 when a side is all zero."""
@@ -68,8 +68,8 @@ def moments_from_sums(sums: PairedSums, dissimilarity: str) -> PairMoments:
     raw = uncentered(sums)
     if sums.n - torch.minimum(raw.aa.trace(), raw.bb.trace()) > 0.5:
         return _of_angles(raw)
-    count, sum_a, sum_b, *products = moments
-    return PairMoments(count, sum_a / 2, sum_b / 2, *(product / 4 for product in products))
+    pairs, sum_a, sum_b, *products = moments
+    return PairMoments(pairs, sum_a / 2, sum_b / 2, *(product / 4 for product in products))
 
 
 def _of_squared_distances(sums: PairedSums) -> PairMoments:

@@ -110,7 +110,8 @@ def representational_similarity(
     elif comparison in RANKED:
         value = compare_ranks(*ranks_of_both(a, b, dissimilarity), comparison)
     elif comparison == "l2":
-        value = sum((x - y).square().sum() for x, y in _blocks(a, b, dissimilarity)).div(2).sqrt()
+        squares = ((x - y).square().sum() for x, y in _blocks(a, b, dissimilarity))
+        value = sum(squares, start=a.new_zeros(())).div(2).sqrt()
     else:
         value = _from_moments(_moments(a, b, dissimilarity), comparison)
     return value.to(torch.promote_types(a.dtype, torch.float32))

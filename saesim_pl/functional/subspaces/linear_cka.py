@@ -72,12 +72,13 @@ def linear_cka_from_sums(
     check_option("estimator", estimator, ESTIMATORS)
     check_option("form", form, FORMS)
     sums = checked(sums)
-    squares = [product.square().sum() for product in (sums.aa, sums.ab, sums.bb)]
+    aa, ab, bb = (product.square().sum() for product in (sums.aa, sums.ab, sums.bb))
     if estimator == "debiased":
         trace_a, trace_b = sums.aa.trace(), sums.bb.trace()
         traces = (trace_a * trace_a, trace_a * trace_b, trace_b * trace_b)
-        squares = [unbiased_hsic(*terms, sums.n) for terms in zip(squares, sums.fourth, traces, strict=True)]
-    return aligned(*squares, form)
+        terms = zip((aa, ab, bb), sums.fourth, traces, strict=True)
+        aa, ab, bb = (unbiased_hsic(*three, sums.n) for three in terms)
+    return aligned(aa, ab, bb, form)
 
 
 def unbiased_hsic(square: Tensor, fourth: Tensor, traces: Tensor, n: Tensor) -> Float[Tensor, ""]:
@@ -106,7 +107,8 @@ def linear_cka_halves(estimator: str = "biased", form: str = "similarity") -> Ha
 
     def prepare(rows: Tensor) -> Tensor:
         u = centered(rows)
-        own = _alignment(*[_with_squared_norm(u)] * 2, debiased)
+        unscaled = _with_squared_norm(u)
+        own = _alignment(unscaled, unscaled, debiased)
         return _with_squared_norm(u / own.where(own > 0, 1.0).sqrt().sqrt()).to(rows.dtype)
 
     def compare(a: Tensor, b: Tensor) -> Tensor:
