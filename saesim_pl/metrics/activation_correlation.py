@@ -21,7 +21,7 @@ class ActivationCorrelation(KeepsPrecision):
     """Pearson correlation of each latent of ``a`` with each of ``b``, from sums over samples.
 
     Keeps sums in float64 and never the latents: 8 bytes for each pair of latents, 2 GiB for 16384 x 16384.
-    Latents that are mostly zero are added by their non-zeros alone. Hand what ``compute`` gives to
+    Mostly zero latents are added by their non-zeros only. Pass the result of ``compute`` to
     :func:`~saesim_pl.functional.match_by_correlation`.
 
     Args:
@@ -67,7 +67,7 @@ class ActivationCorrelation(KeepsPrecision):
         add_samples(self._sums(), a, b)
 
     def compute(self) -> SumCorrelation:
-        """Correlations over all samples so far, whose rows are made when asked for.
+        """Correlations over all samples so far, with rows computed on demand.
 
         Raises:
             ValueError: There are fewer than two samples.
@@ -94,7 +94,7 @@ class ActivationCorrelation(KeepsPrecision):
         return ActivationSums(*(getattr(self, name) for name in ActivationSums._fields))
 
     def _make_room(self, d_sae_a: int, d_sae_b: int) -> None:
-        """Have sums of this size that may change in place: none that a result still reads."""
+        """Make sums of this size that may change in place because no earlier result reads them."""
         shape = (d_sae_a, d_sae_b)
         if not self.cross.numel():
             for name, size in zip(self._defaults, ((), *[(d,) for d in shape * 2], shape), strict=True):
@@ -107,7 +107,7 @@ class ActivationCorrelation(KeepsPrecision):
         self._given_out = False
 
     def _reduce_states(self, incoming_state: dict[str, Any]) -> None:
-        """Add the sums of another, of which either side may be empty."""
+        """Add the sums of another metric; either may be empty."""
         if not incoming_state["cross"].numel():
             return
         self._make_room(*incoming_state["cross"].shape)

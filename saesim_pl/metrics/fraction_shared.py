@@ -12,7 +12,7 @@ class FractionShared(MatchedMetric):
     """See :func:`~saesim_pl.functional.fraction_shared`; mean over updates.
 
     Args:
-        threshold: Cosine from which two directions count as one.
+        threshold: Lowest cosine at which two directions count as one.
         method: How rows choose each other: ``argmax``, ``mutual`` or ``hungarian``.
         kwargs: See :class:`torchmetrics.Metric`.
 

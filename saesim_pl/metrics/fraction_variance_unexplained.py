@@ -46,7 +46,7 @@ class FractionVarianceUnexplained(KeepsPrecision):
 
         Raises:
             ValueError: Shapes or devices differ, there are not ``d_in`` columns or, on a CPU, an entry is not
-                finite. On an accelerator this is seen by the result alone.
+                finite. On an accelerator only the result shows this.
         """
         check_reconstruction(x, x_hat, len(self.total))
         x = x.double()

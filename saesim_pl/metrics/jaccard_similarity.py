@@ -1,4 +1,4 @@
-"""Jaccard similarity of nearest neighbours as a metric."""
+"""Jaccard similarity of nearest neighbors as a metric."""
 
 from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_similarity
 from saesim_pl.metrics.neighbor_metric import NeighborMetric

@@ -1,4 +1,4 @@
-"""What all metrics share: their states keep their precision, and they can be drawn."""
+"""Base of all metrics: states keep their precision, and values can be plotted."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ class KeepsPrecision(Metric):
         return self._plot(val, ax)
 
     def set_dtype(self, dst_type: str | torch.dtype) -> "KeepsPrecision":
-        """Does nothing: states in half precision would be wrong, whatever the model runs in."""
+        """Does nothing: states in half precision would be wrong for a model of any dtype."""
         return self
 
     # Lightning casts a module's metrics along with its weights, and torchmetrics lets ``.to(dtype)`` through.

@@ -15,6 +15,16 @@ class MatchedScore(KeepsPrecision):
 
     Args:
         kwargs: See :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> from saesim_pl.functional import match_by_correlation
+        >>> from saesim_pl.metrics import MatchedScore
+        >>> correlation = torch.tensor([[0.9, 0.1], [0.2, 0.5]])
+        >>> metric = MatchedScore()
+        >>> metric.update(torch.eye(2), torch.eye(2), match_by_correlation(correlation))
+        >>> round(metric.compute().item(), 2)
+        0.7
     """
 
     higher_is_better = True
@@ -32,8 +42,8 @@ class MatchedScore(KeepsPrecision):
         """Add the value of one matching.
 
         Args:
-            a: Rows of one side; not looked at.
-            b: Rows of the other side; not looked at.
+            a: Rows of one side; ignored.
+            b: Rows of the other side; ignored.
             matching: The pairs.
         """
         self.total += matched_score(matching).to(self.total.device)

@@ -10,7 +10,7 @@ from saesim_pl.metrics.measure_metric import MeasureMetric
 
 
 class MeanOverUpdates(MeasureMetric):
-    """Averages :attr:`function` over updates, each of which brings two whole matrices.
+    """Averages :attr:`function` over updates; each update has two complete matrices.
 
     Args:
         kwargs: See :class:`torchmetrics.Metric`.
@@ -50,6 +50,6 @@ class MatchedMetric(MeanOverUpdates):
         Args:
             a: The first side of the function.
             b: The second side.
-            matching: Of the kind that the function takes.
+            matching: Matching of the kind that the function takes.
         """
         self._add(a, b, matching=matching)

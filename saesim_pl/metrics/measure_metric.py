@@ -10,7 +10,7 @@ from saesim_pl.metrics.keeps_precision import KeepsPrecision
 
 
 class MeasureMetric(KeepsPrecision):
-    """A metric whose range and direction are those that its function declares.
+    """A metric with the range and direction that its function declares.
 
     Attributes:
         function: The measure. An attribute of the metric with the name of an option holds that option.
@@ -30,7 +30,7 @@ class MeasureMetric(KeepsPrecision):
 
     @property
     def higher_is_better(self) -> bool:  # type: ignore[override]
-        """Whether more alike sides score higher."""
+        """Whether more similar sides score higher."""
         return self.declaration.higher_is_better(self.options)
 
     @property

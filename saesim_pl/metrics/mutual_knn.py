@@ -1,4 +1,4 @@
-"""Mutual nearest neighbours as a metric."""
+"""Mutual nearest neighbors as a metric."""
 
 from saesim_pl.functional.neighbors.mutual_knn import mutual_knn
 from saesim_pl.metrics.neighbor_metric import NeighborMetric

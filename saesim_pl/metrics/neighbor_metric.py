@@ -1,4 +1,4 @@
-"""Base of the metrics that compare nearest neighbours."""
+"""Base of the metrics that compare nearest neighbors."""
 
 from typing import Any, get_args
 
@@ -11,11 +11,11 @@ from saesim_pl.metrics.rows_metric import RowsMetric
 
 
 class NeighborMetric(RowsMetric):
-    """Seeks nearest neighbours among the rows of all updates.
+    """Seeks nearest neighbors among the rows of all updates.
 
     Args:
-        k: Neighbours of each row.
-        metric: What near means: ``cosine`` or ``euclidean``.
+        k: Neighbors of each row.
+        metric: Measure of nearness, ``cosine`` or ``euclidean``.
         max_chance: Refuse a ``k`` that gives unrelated rows a higher Jaccard similarity; 1 accepts all.
         memory_budget: Bytes for temporaries.
         kwargs: Passed on to :class:`torchmetrics.Metric`.

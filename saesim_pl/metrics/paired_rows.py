@@ -10,7 +10,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 
 class PairedRowsStore:
-    """Keeps every row, in float32 or, where some row came in it, float64."""
+    """Keeps every row, in its own dtype but at least float32."""
 
     reduction = "cat"
 
@@ -29,13 +29,13 @@ class PairedRowsStore:
             rows.append(new)
 
     def made_addable(self, metric: Metric, incoming: dict[str, Any]) -> dict[str, Any]:
-        """Rows of either always add to the other's; a gathered tensor of them becomes a list again."""
+        """Turn gathered tensors of rows back into lists, on both sides of the merge."""
         for name in ("rows_a", "rows_b"):
             setattr(metric, name, _as_list(getattr(metric, name)))
         return {**incoming, **{name: _as_list(incoming[name]) for name in ("rows_a", "rows_b")}}
 
     def make_addable_over_ranks(self, metric: Metric, gather: Callable[[Tensor], list[Tensor]]) -> None:
-        """One tensor a side, of one width and dtype on all ranks, also on those without rows."""
+        """Make one tensor for each side, with the same width and dtype on all ranks, even without rows."""
         for name in ("rows_a", "rows_b"):
             rows = _as_list(getattr(metric, name))
             width = rows[0].shape[1] if rows else 0
@@ -52,7 +52,7 @@ def rows_of(metric: Metric) -> tuple[Tensor, Tensor]:
     """All rows of both sides.
 
     Raises:
-        ValueError: There are none.
+        ValueError: There are no rows.
     """
     # Lists of blocks, or tensors after a reduction over ranks.
     rows_a, rows_b = (metric.metric_state[name] for name in ("rows_a", "rows_b"))

@@ -28,7 +28,7 @@ class PairedSumsStore:
     """Keeps :class:`~saesim_pl.functional.subspaces.paired_sums.PairedSums`; widths come with the rows.
 
     The sums are about the mean of the rows seen so far. Before two are added, by ``merge_state`` or over
-    ranks, both move to the mean of all rows; from then on plain addition is right.
+    ranks, both move to the mean of all rows; after that, plain addition is correct.
     """
 
     reduction = "sum"
@@ -47,7 +47,7 @@ class PairedSumsStore:
         return _set(metric, joined(seen, block))
 
     def made_addable(self, metric: Metric, incoming: dict[str, Any]) -> dict[str, Any]:
-        """Both sets of states about the mean of all their rows: the metric's in place, the other returned."""
+        """Move both sets of states to the mean of all rows: the metric's in place, the other as a result."""
         own, other = sums_of(metric.metric_state), sums_of(incoming)
         if not own.n or not other.n:
             empty = {name: torch.zeros_like(getattr(own if own.n else other, name)) for name in NAMES}
@@ -59,7 +59,7 @@ class PairedSumsStore:
         return {**incoming, **_states(about(other, *total.means))}
 
     def make_addable_over_ranks(self, metric: Metric, gather: Callable[[Tensor], list[Tensor]]) -> None:
-        """The metric's states about the mean of all ranks' rows; zeros on a rank without rows."""
+        """Move the metric's states to the mean of all ranks' rows; set zeros on a rank without rows."""
         own = sums_of(metric.metric_state)
         n, sums_a, sums_b = (gather(part) for part in (own.n, own.sum_a, own.sum_b))
         seen = [rank for rank, count in enumerate(n) if count]

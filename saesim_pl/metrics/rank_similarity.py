@@ -1,4 +1,4 @@
-"""Rank similarity of nearest neighbours as a metric."""
+"""Rank similarity of nearest neighbors as a metric."""
 
 from saesim_pl.functional.neighbors.rank_similarity import rank_similarity
 from saesim_pl.metrics.neighbor_metric import NeighborMetric

@@ -23,10 +23,10 @@ class RepresentationalSimilarity(SimilarityMetric):
     Keeps sums for ``pearson`` and ``cosine`` over all but ``euclidean`` dissimilarities, else every row.
 
     Args:
-        dissimilarity: Between rows of one side.
-        comparison: Between the dissimilarities of the two sides.
-        max_pairs: Most pairs to rank; above, rows are sampled.
-        seed: Of the sample.
+        dissimilarity: Dissimilarity between rows of one side.
+        comparison: Comparison of the dissimilarities of the two sides.
+        max_pairs: Largest number of pairs to rank; above it, rows are sampled.
+        seed: Seed of the sample.
         kwargs: See :class:`torchmetrics.Metric`.
 
     Example:
@@ -67,7 +67,7 @@ class RepresentationalSimilarity(SimilarityMetric):
         return keeps_sums and self.dissimilarity in ("cosine", "correlation")
 
     def features(self, rows: Tensor) -> Tensor:
-        """Rows of norm 1 whose inner products are the similarities, where sums of those are kept."""
+        """Rows of norm 1 whose inner products are the similarities, if the metric keeps sums over them."""
         return comparable_rows(rows, self.dissimilarity) if self._maps_rows else rows
 
     def compute(self) -> Tensor:

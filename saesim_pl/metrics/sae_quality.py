@@ -1,4 +1,4 @@
-"""How well one SAE does on a data set, in a handful of numbers."""
+"""Sparsity and reconstruction scores of one SAE on a data set."""
 
 from typing import Any
 
@@ -27,12 +27,12 @@ class SAEQuality(KeepsPrecision):
     - ``dead``: share of latents that fired in no row.
     - ``dense``: share of latents that fired in more than ``dense_threshold`` of the rows.
     - ``fvu``: :func:`~saesim_pl.functional.fraction_variance_unexplained`; 1 minus it is the explained
-      variance, which is therefore not given beside it. NaN, with a warning, for activations without
+      variance, which is therefore omitted. NaN, with a warning, for activations without
       variance.
     - ``cosine``: :func:`~saesim_pl.functional.reconstruction_cosine`.
     - ``bias``: :func:`~saesim_pl.functional.relative_reconstruction_bias`, below 1 for shrinkage.
 
-    A NaN among activations or reconstructions makes all numbers NaN that it enters.
+    A NaN among activations or reconstructions makes every score NaN that depends on it.
 
     Args:
         d_in: Width of the activations.
@@ -85,7 +85,7 @@ class SAEQuality(KeepsPrecision):
 
         Raises:
             ValueError: Shapes or devices differ, there are not ``d_in`` and ``d_sae`` columns or, on a CPU,
-                an entry is not finite. On an accelerator this is seen by the result alone.
+                an entry is not finite. On an accelerator only the result shows this.
         """
         check_reconstruction(x, x_hat, len(self.total))
         check_paired(x, latents, ("x", "latents"), finite=False)

@@ -12,7 +12,7 @@ class SecondOrderCosineSimilarity(RowsMetric):
     """See :func:`~saesim_pl.functional.second_order_cosine_similarity`; over the rows of all updates.
 
     Args:
-        k: Neighbours of each row.
+        k: Neighbors of each row.
         max_chance: Refuse a ``k`` that gives unrelated rows a higher Jaccard similarity; 1 accepts all.
         memory_budget: Bytes for temporaries.
         kwargs: Passed on to :class:`torchmetrics.Metric`.

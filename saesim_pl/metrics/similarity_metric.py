@@ -1,4 +1,4 @@
-"""What metrics of paired rows share: updates by blocks, and states that merge whatever was in them."""
+"""Base of metrics of paired rows: updates by blocks, and states that can always be merged."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ from saesim_pl.metrics.paired_sums import PairedSumsStore
 class SimilarityMetric(MeasureMetric):
     """Similarity of two streams of paired rows, given in blocks of any size.
 
-    A subclass names what it keeps, its :attr:`store`, and computes from that.
+    A subclass sets its :attr:`store` and computes its value from the stored states.
 
     Args:
         kwargs: See :class:`torchmetrics.Metric`.
@@ -32,14 +32,14 @@ class SimilarityMetric(MeasureMetric):
         """Add a block of rows of ``a``, each paired with the same row of ``b``.
 
         Raises:
-            ValueError: Rows that cannot be paired, or other widths than before. On an accelerator, NaN and
-                infinities are refused by ``compute``, since looking for them makes each update wait.
+            ValueError: Rows that cannot be paired, or other widths than before. On an accelerator,
+                ``compute`` refuses NaN and infinities, since a check would make each update wait.
         """
         check_paired(a, b, finite=a.device.type == "cpu")
         self.store.add(self, self.features(a), self.features(b))
 
     def features(self, rows: Tensor) -> Tensor:
-        """What to keep of some rows: the rows themselves, unless a subclass says otherwise."""
+        """The features of rows that are kept: the rows themselves, unless a subclass overrides this."""
         return rows
 
     def _reduce_states(self, incoming_state: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ class SingularValueDistance(SumsMetric):
     """See :func:`~saesim_pl.functional.singular_value_distance`; keeps sums.
 
     Args:
-        normalize: What each list of singular values is divided by.
+        normalize: Divisor of each list of singular values.
         length: How lists of different length compare.
         kwargs: See :class:`torchmetrics.Metric`.
 
