@@ -1,4 +1,4 @@
-"""A measure in two halves, so that what a re-pairing of rows leaves alone is computed once."""
+"""A measure in two halves, so that the part unchanged by a re-pairing of rows is computed once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from torch import Tensor
 
 
 def permute_rows(prepared: Float[Tensor, "n k"], order: Int[Tensor, " n"]) -> Float[Tensor, "n k"]:
-    """What preparing ``rows[order]`` would have given, for a preparation that works row by row."""
+    """Prepared form of ``rows[order]``, for a preparation that works row by row."""
     return prepared.index_select(0, order)
 
 
 def permute_pairs(prepared: Float[Tensor, "n n"], order: Int[Tensor, " n"]) -> Float[Tensor, "n n"]:
-    """What preparing ``rows[order]`` would have given, for a preparation of all pairs of rows."""
+    """Prepared form of ``rows[order]``, for a preparation of all pairs of rows."""
     return prepared.index_select(0, order).index_select(1, order)
 
 
@@ -24,7 +24,7 @@ def permuted_inner_product(
 ) -> Float[Tensor, ""]:
     """Sum of the products of ``a`` with ``permute_pairs(b, order)``, both symmetric.
 
-    Half the work, in blocks that stay in a processor's cache.
+    Symmetry halves the work; blocks fit a processor's cache.
     """
     total = a.new_zeros(())
     for start in range(0, len(a), block):
@@ -39,14 +39,14 @@ def permuted_inner_product(
 class Halves:
     """A measure whose :meth:`repaired` value needs only the part that a re-pairing changes.
 
-    Many re-pairings are best shared out to threads that each use one (``torch.set_num_threads(1)``):
+    Distribute many re-pairings to threads that use one core each (``torch.set_num_threads(1)``):
     two threads on so small a matrix mostly wait for each other.
 
     Attributes:
-        prepare: All that depends on one side only.
-        compare: The rest.
-        permute: Reorders a prepared side as its rows would be.
-        compare_permuted: Both of these in one, where that is faster.
+        prepare: Computes everything that depends on one side only.
+        compare: Computes the value from two prepared sides.
+        permute: Turns a prepared side into the prepared form of its reordered rows.
+        compare_permuted: Permutes and compares in one step, where that is faster.
     """
 
     prepare: Callable[[Tensor], Any]
@@ -72,7 +72,7 @@ def inner_product_halves(
     prepare: Callable[[Tensor], Float[Tensor, "n n"]],
     value: Callable[[Tensor], Tensor] = lambda product: product.clamp(-1, 1),
 ) -> Halves:
-    """Halves whose sides are symmetric matrices of all pairs, and whose value is of their inner product."""
+    """Halves whose sides are symmetric matrices of all pairs; the value depends on their inner product."""
     return Halves(
         prepare,
         lambda a, b: value(torch.dot(a.flatten(), b.flatten())),

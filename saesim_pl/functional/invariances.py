@@ -1,4 +1,4 @@
-"""The table of the transformations that leave each measure alone, made from the measures' declarations."""
+"""The table of the transformations that leave each measure unchanged, from the declarations."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from saesim_pl.functional.ground.transformations import SIDE_TRANSFORMATIONS, TR
 
 @dataclass(frozen=True)
 class Invariance:
-    """A measure, with options, and the transformations that leave its value alone.
+    """A measure, with options, and the transformations that leave its value unchanged.
 
     Attributes:
-        declaration: Of the measure.
+        declaration: Declaration of the measure.
         options: Keyword arguments of the measure.
         sides: The sides that may be transformed, one at a time: ``"ab"``, or only one of them.
         transformations: Names from :data:`TRANSFORMATIONS`. All others move the value.
@@ -32,7 +32,7 @@ class Invariance:
 
     @property
     def name(self) -> str:
-        """The measure as one would call it, and the side where only one is meant."""
+        """The measure as a call, and the side if the row is about one side only."""
         options = ", ".join(f"{key}={value!r}" for key, value in self.options.items())
         name = self.declaration.name + (f"({options})" if options else "")
         return name if self.sides == "ab" else f"{name}, side {self.sides}"
@@ -73,9 +73,9 @@ def invariances_page() -> str:
         f"- **{name.replace('_', ' ')}**: {meaning}\n" for name, meaning in TRANSFORMATIONS.items()
     )
     return (
-        "# Transformations that leave each measure alone\n\n"
-        "*yes*: the transformation of either side leaves the value as it is. Empty: it moves the value.\n"
-        "The tests check both. A measure blind to row permutation does not see the pairing, so\n"
+        "# Transformations that leave each measure unchanged\n\n"
+        "*yes*: the transformation of either side leaves the value unchanged. Empty: it changes the value.\n"
+        "The tests check both. A measure blind to row permutation ignores the pairing, so\n"
         "`permutation_null` refuses it; `gaussian_null` is its null. A measure blind to column permutation\n"
         "gives the same value before and after any one-to-one matching of all columns. Options not shown\n"
         "have their defaults.\n\n"

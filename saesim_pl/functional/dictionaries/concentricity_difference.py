@@ -15,7 +15,7 @@ from saesim_pl.functional.ground.inputs import check_matrix, unit_rows
     blind=(Blind("orthogonal column_permutation isotropic_scale"),),
 )
 def concentricity_difference(a: Float[Tensor, "n_a d_a"], b: Float[Tensor, "n_b d_b"]) -> Float[Tensor, ""]:
-    """Absolute difference of the mean cosines of rows with their mean row; it sees no pairing.
+    """Absolute difference of the mean cosines of rows with their mean row; the pairing does not matter.
 
     Args:
         a: Rows.
@@ -25,7 +25,7 @@ def concentricity_difference(a: Float[Tensor, "n_a d_a"], b: Float[Tensor, "n_b 
         Distance in [0, 2]; near 0 for independent data of one distribution.
 
     Raises:
-        ValueError: An input that is no matrix.
+        ValueError: An input is not a matrix.
 
     Example:
         >>> import torch

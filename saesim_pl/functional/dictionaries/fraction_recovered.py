@@ -32,7 +32,7 @@ def fraction_recovered(
     """Share of ``true_features`` whose best cosine with a ``dictionary`` row exceeds ``threshold``.
 
     Unchanged by the scale of each row, the order of the rows on either side, and one rotation of both.
-    For independent directions practically 0: a cosine above 0.9 does not happen in 50 dimensions.
+    Practically 0 for independent directions: in 50 dimensions a cosine above 0.9 does not happen.
 
     Args:
         true_features: Directions to be found, any scale.
@@ -45,7 +45,7 @@ def fraction_recovered(
         A share in [0, 1].
 
     Raises:
-        ValueError: The two widths differ, the threshold lies outside [-1, 1], or the matching is of other
+        ValueError: The two widths differ, the threshold lies outside [-1, 1], or the matching has other
             numbers of rows.
 
     Example:

@@ -30,20 +30,19 @@ def fraction_shared(
     *,
     matching: Matching | None = None,
 ) -> Float[Tensor, ""]:
-    """Share of the features whose partner agrees with them in encoder and decoder alike.
+    """Share of the features whose partner agrees with them in both encoder and decoder.
 
     Rows are matched by their decoder halves; a pair is shared where the cosines of both halves are at
-    least ``threshold``. The share is of the smaller number of rows, or of the pairs that the matching
-    sought where those are more. Symmetric but for ties; unchanged by
-    the scale of each half of a row and by the order of the rows on either side. Practically 0 for
-    independent directions. The question, and Hungarian matching as its means, are those of Paulo & Belrose
-    (2025), "Sparse autoencoders trained on the same data learn different features"; here one matching, of
-    the decoders, decides who is whose partner.
+    least ``threshold``. The divisor is the smaller number of rows, or the number of pairs that the matching
+    sought if it is larger. Symmetric but for ties; unchanged by the scale of each half of a row and by the
+    order of the rows on either side. Practically 0 for independent directions. Paulo & Belrose (2025),
+    "Sparse autoencoders trained on the same data learn different features", ask this question and use
+    Hungarian matching; here a single matching, of the decoders, decides the partners.
 
     Args:
         a: Each row a latent: its encoder column, then its decoder row, ``cat([W_enc.T, W_dec], 1)``.
-        b: Likewise, of the other SAE.
-        threshold: Cosine from which two directions count as one.
+        b: The same for the other SAE.
+        threshold: Lowest cosine at which two directions count as one.
         method: How rows choose each other.
         memory_budget: Bytes for temporaries.
         matching: Pairs to take instead, made by any rule; ``method`` is then not used.
@@ -52,8 +51,8 @@ def fraction_shared(
         A share in [0, 1].
 
     Raises:
-        ValueError: Widths differ or are odd, the threshold lies outside [-1, 1], or the matching is of
-            other numbers of rows.
+        ValueError: Widths differ or are odd, the threshold lies outside [-1, 1], or the matching has other
+            numbers of rows.
 
     Example:
         >>> import torch
@@ -78,7 +77,7 @@ def shared(
     *,
     matching: Matching | None = None,
 ) -> Float[Tensor, " n_sought"]:
-    """1 for each pair that :func:`fraction_shared` counts, 0 for the others and those not found."""
+    """1 for each pair that :func:`fraction_shared` counts, 0 for the others and for pairs not found."""
     check_cosine("threshold", threshold)
     check_same_width(a, b)
     if a.shape[1] % 2:

@@ -13,7 +13,7 @@ from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked
     needs="sides", higher_is_better=False, bounds=(0.0, None), blind=(Blind("orthogonal column_permutation"),)
 )
 def magnitude_difference(a: Float[Tensor, "n_a d_a"], b: Float[Tensor, "n_b d_b"]) -> Float[Tensor, ""]:
-    """Absolute difference of the norms of the mean rows; it sees no pairing.
+    """Absolute difference of the norms of the mean rows; the pairing does not matter.
 
     Args:
         a: Rows.
@@ -23,7 +23,7 @@ def magnitude_difference(a: Float[Tensor, "n_a d_a"], b: Float[Tensor, "n_b d_b"
         Distance in [0, inf); near 0 for independent data of one mean.
 
     Raises:
-        ValueError: An input that is no matrix.
+        ValueError: An input is not a matrix.
 
     Example:
         >>> import torch

@@ -48,8 +48,7 @@ def matched_cosine_similarity(
         Cosine in [-1, 1]; 1 when every pair is an exact match, 0 without pairs.
 
     Raises:
-        ValueError: The two widths differ, the method is unknown, or the matching is of other numbers of
-            rows.
+        ValueError: The two widths differ, the method is unknown, or the matching has other numbers of rows.
 
     Example:
         >>> import torch

@@ -28,7 +28,7 @@ def mcc(
     dictionary: Float[Tensor, "d_sae d_in"],
     memory_budget: int = MEMORY_BUDGET,
 ) -> Float[Tensor, ""]:
-    """Mean |cosine| of the one-to-one matching that maximises it: the field's MCC.
+    """Mean |cosine| of the one-to-one matching that maximizes it: the field's MCC.
 
     :func:`~saesim_pl.functional.matched_cosine_similarity` with ``hungarian`` and ``absolute``: divided by
     the smaller number of rows, a zero row counts 0. Symmetric; unchanged by scale and sign of each row,
@@ -64,15 +64,15 @@ def pw_mcc(
 ) -> Float[Tensor, ""]:
     """Mean :func:`mcc` over all pairs of ``dictionaries``: how consistent runs of one recipe are.
 
-    Unchanged by the order of the dictionaries and by all that leaves each :func:`mcc` alone. Song et al.
-    (2025).
+    Unchanged by the order of the dictionaries and by every change that leaves each :func:`mcc` unchanged.
+    Song et al. (2025).
 
     Args:
         dictionaries: Decoder rows of at least two SAEs of one shape.
         memory_budget: Bytes for temporaries.
 
     Returns:
-        A number in [0, 1]; 1 when all hold the same directions.
+        A number in [0, 1]; 1 when all dictionaries hold the same directions.
 
     Raises:
         ValueError: Fewer than two dictionaries, or their shapes differ.

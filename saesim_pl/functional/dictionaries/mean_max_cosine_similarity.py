@@ -32,7 +32,7 @@ def mean_max_cosine_similarity(
 
     Directed: swapping the arguments changes the value. Zero rows have cosine 0 with everything and count.
     Unchanged by the scale of each row, by the order of the rows on either side, and by one rotation of
-    both sides. Under independence of isotropic directions
+    both sides. For independent isotropic directions the expected value is
     :func:`~saesim_pl.functional.expected_max_cosine`. Sharkey et al. (2022).
 
     Args:
@@ -45,7 +45,7 @@ def mean_max_cosine_similarity(
         Cosine in [-1, 1]; 1 when every row has an exact match.
 
     Raises:
-        ValueError: The two widths differ, or the matching is of other numbers of rows.
+        ValueError: The two widths differ, or the matching has other numbers of rows.
 
     Example:
         >>> import torch

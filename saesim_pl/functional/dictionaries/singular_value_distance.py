@@ -35,23 +35,23 @@ def singular_value_distance(
     normalize: Literal["none", "sum", "l2"] = "sum",
     length: Literal["pad", "truncate"] = "pad",
 ) -> Float[Tensor, ""]:
-    """L2 norm of the difference of the two descending lists of singular values, nothing centred.
+    """L2 norm of the difference of the two descending lists of singular values; no side is centered.
 
-    It sees no pairing: reordering the rows of one side changes nothing, so a null for it draws
+    The pairing does not matter: reordering the rows of one side changes nothing, so a null for it draws
     matrices, not pairings. Independent data of one shape and scale is near 0.
 
     Args:
         a: Rows.
         b: Rows.
-        normalize: Divide each list by nothing, by its ``sum`` (how variance is shared out), or by its
+        normalize: Divide each list by nothing, by its ``sum`` (how variance is distributed), or by its
             ``l2`` norm (the shape of the spectrum).
-        length: ``pad`` the shorter list with zeros, or ``truncate`` the longer, after normalising.
+        length: ``pad`` the shorter list with zeros, or ``truncate`` the longer, after normalizing.
 
     Returns:
         Distance, at least 0; below 1 for ``sum`` unless one side is zero, at most sqrt 2 for ``l2``.
 
     Raises:
-        ValueError: An input that is no matrix, or an unknown option.
+        ValueError: An input is not a matrix, or an unknown option.
 
     Example:
         >>> import torch
@@ -93,7 +93,7 @@ def _singular_values(rows: Tensor) -> Tensor:
 
 
 def _roots(scatter: Tensor, n_rows: int) -> Tensor:
-    """Singular values of ``n_rows`` rows with this scatter, those without content exactly 0."""
+    """Singular values of ``n_rows`` rows with this scatter; empty directions give exactly 0."""
     values = positive_eigenvalues(scatter).sqrt()
     padded = values.new_zeros(min(n_rows, len(scatter)))
     kept = min(len(values), len(padded))

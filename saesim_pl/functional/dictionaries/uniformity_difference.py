@@ -16,19 +16,19 @@ from saesim_pl.functional.ground.inputs import check_matrix
     blind=(Blind("orthogonal column_permutation translation"),),
 )
 def uniformity_difference(a: Float[Tensor, "n_a d_a"], b: Float[Tensor, "n_b d_b"]) -> Float[Tensor, ""]:
-    """Absolute difference of ``log mean exp(-2 |x_i - x_j|^2)`` over all pairs; it sees no pairing.
+    """Absolute difference of ``log mean exp(-2 |x_i - x_j|^2)`` over all pairs; the pairing does not matter.
 
     Pairs of a row with itself are included, which bounds each side's value below by ``-log n``.
 
     Args:
-        a: Rows, as a rule of norm 1.
+        a: Rows, usually of norm 1.
         b: Rows.
 
     Returns:
         Distance in [0, inf); near 0 for independent data of one distribution.
 
     Raises:
-        ValueError: An input that is no matrix.
+        ValueError: An input is not a matrix.
 
     Example:
         >>> import torch

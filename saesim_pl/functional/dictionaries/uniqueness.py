@@ -26,10 +26,10 @@ def uniqueness(
     *,
     matching: Matching | None = None,
 ) -> Float[Tensor, ""]:
-    """Number of different nearest ``true_features`` of the ``dictionary`` rows, divided by these rows.
+    """Number of different nearest ``true_features`` of the ``dictionary`` rows, over the number of rows.
 
-    Directed: low where many latents crowd around few features. A zero row is near none and counts as a
-    row. Unchanged by the scale of each row, the order of the rows on either side, and one rotation of
+    Directed: low where many latents crowd around few features. A zero row has no nearest feature but counts
+    as a row. Unchanged by the scale of each row, the order of the rows on either side, and one rotation of
     both. About 1 - 1/e = 0.63 for as many independent directions on both sides.
 
     Args:
@@ -42,7 +42,7 @@ def uniqueness(
         A share in [0, 1]; at most ``n_features / d_sae``.
 
     Raises:
-        ValueError: The two widths differ, or the matching is of other numbers of rows.
+        ValueError: The two widths differ, or the matching has other numbers of rows.
 
     Example:
         >>> import torch

@@ -30,13 +30,13 @@ def aligned_cosine_similarity(
 ) -> Float[Tensor, ""]:
     """Mean cosine of row i of ``a``, moved into the space of ``b``, with row i of ``b``.
 
-    Nothing is centred: an offset common to all rows raises the score. Independent data scores near
+    Nothing is centered: an offset common to all rows raises the score. Independent data scores near
     ``sqrt(d / n)`` after rotation, and close to 1 once ``n <= d``.
 
     Args:
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
-        alignment: The rotation, or the ``permutation`` of columns, that maximises the inner product.
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
+        alignment: The rotation, or the ``permutation`` of columns, that maximizes the inner product.
 
     Returns:
         Similarity in [-1, 1]; a zero row adds 0.

@@ -1,4 +1,4 @@
-"""Inner products of doubly centred matrices of all pairs of rows, block by block."""
+"""Inner products of doubly centered matrices of all pairs of rows, block by block."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ _BYTES = 48
 
 
 def distance_blocks(rows: Float[Tensor, "n d"], dissimilarity: str) -> Block:
-    """Distances of some rows from all, in float64, made when asked for; those from themselves are 0."""
+    """Distances of some rows from all, in float64, computed on demand; a row's distance from itself is 0."""
     rows = comparable_rows(rows, dissimilarity)
 
     def block(some: slice) -> Tensor:
@@ -27,12 +27,12 @@ def distance_blocks(rows: Float[Tensor, "n d"], dissimilarity: str) -> Block:
 
 
 def centred_correlation(a: Block, b: Block, n: int) -> Float[Tensor, ""]:
-    """Cosine of two symmetric n x n matrices whose row and column means are taken out; 0 without a rest.
+    """Cosine of two symmetric n x n matrices less their row and column means; 0 if one is then zero.
 
-    Of the centred matrices no entry is needed: their inner product is the sum of ``a_ij b_ij``, less 2 / n
+    No entry of the centered matrices is needed: their inner product is the sum of ``a_ij b_ij``, less 2 / n
     times the inner product of the row sums, plus the product of the two totals over n^2.
     """
-    # Centring leaves a constant out, and near the mean the sums keep their digits.
+    # Centering leaves a constant out, and near the mean the sums keep their digits.
     shift_a, shift_b = (side(slice(0, 1)).median() for side in (a, b))
     sums, products = [], []
     for some in row_blocks(n, _BYTES * n):
@@ -43,7 +43,7 @@ def centred_correlation(a: Block, b: Block, n: int) -> Float[Tensor, ""]:
     (r, s), raw = torch.cat(sums, dim=1), torch.stack(products).sum(0)
     totals = torch.stack([r.sum() ** 2, r.sum() * s.sum(), s.sum() ** 2])
     aa, ab, bb = raw - torch.stack([r @ r, r @ s, s @ s]) * (2 / n) + totals / n**2
-    # What rounding leaves of a matrix of constants must not be blown up to a correlation.
+    # Rounding errors of a constant matrix must not be scaled up to a correlation.
     noise = 64 * torch.finfo(raw.dtype).eps * raw
     alive = (aa > noise[0]) & (bb > noise[2])
     return torch.where(alive, ab / (aa * bb).where(alive, 1.0).sqrt(), 0.0)

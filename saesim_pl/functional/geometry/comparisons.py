@@ -14,5 +14,5 @@ def check_options(dissimilarity: str, comparison: str) -> None:
 
 
 def bounds_of(comparison: str) -> tuple[float, float | None]:
-    """Range of a comparison: dissimilarities are not negative, correlations of them may be."""
+    """Range of a comparison: dissimilarities are not negative, their correlations can be."""
     return {"l2": (0.0, None), "cosine": (0.0, 1.0)}.get(comparison, (-1.0, 1.0))

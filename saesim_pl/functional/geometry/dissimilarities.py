@@ -12,7 +12,7 @@ DISSIMILARITIES = ("correlation", "cosine", "euclidean", "squared_euclidean")
 def comparable_rows(rows: Float[Tensor, "n d"], dissimilarity: str) -> Float[Tensor, "n d"]:
     """Rows, in float64, whose inner products give the dissimilarity.
 
-    A zero row (for ``correlation``: a constant one) stays zero, and so lies at 1 from every other.
+    A zero row (for ``correlation``: a constant one) stays zero, so its dissimilarity to every other row is 1.
     """
     rows = rows.double()
     if dissimilarity == "cosine":
@@ -35,7 +35,7 @@ def dissimilarity_block(
 
 
 def _squares(some: Tensor, others: Tensor, norms: Tensor, norms_of_others: Tensor) -> Tensor:
-    """``norms`` of both less twice their inner products; equal rows lie at exactly 0."""
+    """``norms`` of both less twice their inner products; equal rows give exactly 0."""
     squares = torch.addmm(norms_of_others, some, others.T, alpha=-2).add_(norms[:, None])
     # Rounding leaves this much of the distance of equal rows, whose root would not be small.
     nothing = 64 * torch.finfo(some.dtype).eps * some.square().sum(1, keepdim=True)
@@ -53,15 +53,15 @@ def squares_of_pairs(
 ) -> Float[Tensor, " pairs"]:
     """Squared distances of all pairs i < j in row-major order, which rank as the dissimilarities do.
 
-    Of rows of norm 1, about their mean, for ``cosine`` and ``correlation``: that keeps the digits of rows
-    that all point nearly one way. The lower triangle is never computed.
+    For ``cosine`` and ``correlation`` the rows have norm 1 and are taken about their mean: this keeps
+    precision when all rows point in nearly the same direction. The lower triangle is never computed.
     """
     rows = comparable_rows(rows, dissimilarity)
     alive = rows.any(1)
     rows = rows - rows.mean(0)
     norms = rows.square().sum(1)
     if dissimilarity in ("cosine", "correlation"):
-        # A zero row lies at 1 from every other, half a squared distance of 2.
+        # A zero row has dissimilarity 1 to every other, half a squared distance of 2.
         norms = norms + (~alive).to(norms.dtype)
     n = len(rows)
     pairs = rows.new_empty(n * (n - 1) // 2)

@@ -20,14 +20,14 @@ from saesim_pl.functional.subspaces.rbf_cka import unit_centered
     halves=lambda n_rows: distance_correlation_halves(),
 )
 def distance_correlation(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -> Float[Tensor, ""]:
-    """Square root of the correlation of the doubly centred Euclidean distances between rows.
+    """Square root of the correlation of the doubly centered Euclidean distances between rows.
 
     The biased estimate: in the limit 0 exactly when the sides are independent, but for ``d`` near ``n``
     independent data scores high (0.66 at 72 rows of 14 columns). Distances are made block by block.
 
     Args:
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
 
     Returns:
         Similarity in [0, 1]; 0 when a side's rows are all equal.
@@ -51,7 +51,7 @@ def distance_correlation(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -
 
 
 def distance_correlation_halves() -> Halves:
-    """:func:`distance_correlation` in its two halves: doubly centred n x n distances, and their product."""
+    """:func:`distance_correlation` in its two halves: doubly centered n x n distances, and their product."""
 
     def prepare(rows: Tensor) -> Tensor:
         return unit_centered(dissimilarity_matrix(rows, "euclidean")).to(rows.dtype)

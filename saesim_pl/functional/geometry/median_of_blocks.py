@@ -16,12 +16,13 @@ def median_of_blocks(
 ) -> Float[Tensor, ""]:
     """Median of ``count`` numbers of 0 or more, the mean of the middle two where ``count`` is even.
 
-    Counts the numbers by their leading digits, then takes those that begin as the median does.
+    Counts the numbers by their leading digits, then sorts only the numbers that share the median's leading
+    digits.
 
     Args:
         blocks: Gives the same numbers, in float64, block by block, each time it is called.
-        count: How many they are.
-        highest: No number is higher.
+        count: How many numbers there are.
+        highest: Upper bound of the numbers.
     """
     # Anything 2^59 times smaller than the largest is as good as 0.
     lowest_key = (highest.double().view(torch.int64) >> _SHIFT) - _BINS + 1

@@ -1,4 +1,4 @@
-"""Moments of two lists of dissimilarities, all that most comparisons of them need."""
+"""Moments of two lists of dissimilarities; most comparisons need nothing else."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -34,7 +34,7 @@ class PairMoments(NamedTuple):
 
 def _variance(square: Tensor, mean: Tensor) -> Tensor:
     variance = square - mean.square()
-    # What rounding leaves of the variance of a constant is not a variance.
+    # A constant has only a rounding error here, which is no variance.
     return variance.where(variance > 64 * torch.finfo(square.dtype).eps * square, 0.0)
 
 
@@ -44,7 +44,7 @@ def _ratio(cross: Tensor, square_a: Tensor, square_b: Tensor) -> Tensor:
 
 
 def moments_of_blocks(blocks: Iterable[tuple[Tensor, Tensor]], count: int) -> PairMoments:
-    """Moments of ``count`` corresponding dissimilarities, block after block; zeros may be added at will."""
+    """Moments of ``count`` corresponding dissimilarities, from blocks; extra zeros change nothing."""
     totals = torch.stack([_block_moments(a.flatten(), b.flatten()) for a, b in blocks]).sum(0)
     return PairMoments(totals.new_tensor(float(count)), *totals)
 
@@ -57,8 +57,8 @@ def moments_from_sums(sums: PairedSums, dissimilarity: str) -> PairMoments:
     """Moments over all pairs of distinct rows, from sums over rows.
 
     Args:
-        sums: Of rows as :func:`~saesim_pl.functional.comparable_rows` gives them.
-        dissimilarity: Any but the Euclidean distance itself, which has no such form.
+        sums: Sums over rows from :func:`~saesim_pl.functional.comparable_rows`.
+        dissimilarity: Any except the Euclidean distance itself, which has no form in sums.
     """
     moments = _of_squared_distances(sums)
     if dissimilarity == "squared_euclidean":
@@ -80,7 +80,7 @@ def _of_squared_distances(sums: PairedSums) -> PairMoments:
 
 
 def _of_angles(raw: PairedSums) -> PairMoments:
-    """Of ``D = 1 - K`` with the kernel ``K`` of rows of norm 1 or 0; its diagonal is taken out."""
+    """Moments of ``D = 1 - K``, without its diagonal; ``K`` is the kernel of rows of norm 1 or 0."""
     pairs = raw.n * (raw.n - 1)
     kernel_a = raw.sum_a @ raw.sum_a - raw.aa.trace()
     kernel_b = raw.sum_b @ raw.sum_b - raw.bb.trace()

@@ -33,14 +33,14 @@ def permutation_procrustes_distance(
     form: Literal["distance", "normalized", "angular", "disparity"] = "normalized",
     center: bool = True,
 ) -> Float[Tensor, ""]:
-    """What is left between the sides after the best one-to-one matching of their columns.
+    """Distance between the sides after the best one-to-one matching of their columns.
 
     The narrower side is padded with zero columns. Never below
-    :func:`~saesim_pl.functional.procrustes_distance`, which independent data exceeds by far more.
+    :func:`~saesim_pl.functional.procrustes_distance`, which independent data exceeds by a wide margin.
 
     Args:
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
         form: As in :func:`~saesim_pl.functional.procrustes_distance`, with ``s`` the sum of the matched
             entries of ``a^T b`` over the two Frobenius norms.
         center: Subtract the mean row first.

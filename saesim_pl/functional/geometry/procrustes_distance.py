@@ -1,4 +1,4 @@
-"""Orthogonal Procrustes distances and generalised shape metrics (Williams et al. 2021)."""
+"""Orthogonal Procrustes distances and generalized shape metrics (Williams et al. 2021)."""
 
 import math
 from typing import Literal
@@ -48,17 +48,17 @@ def procrustes_distance(
     center: bool = True,
     alpha: float = 1.0,
 ) -> Float[Tensor, ""]:
-    """What is left between the sides after the best rotation (or reflection) of one onto the other.
+    """Distance between the sides after the best rotation (or reflection) of one onto the other.
 
     The narrower side is padded with zero columns. With ``s`` the sum of the singular values of
     ``a^T b`` over the two Frobenius norms, independent data has ``s`` near ``sqrt(d / n)``.
 
     Args:
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
-        form: Frobenius ``distance``; the same of sides ``normalized`` to Frobenius norm 1,
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
+        form: Frobenius ``distance``; the same for sides ``normalized`` to Frobenius norm 1,
             ``sqrt(2 - 2 s)``; ``angular``, ``arccos(s)``; ``disparity``, ``1 - s^2``.
-        center: Subtract the mean row first; without, an offset counts as a difference.
+        center: Subtract the mean row first; otherwise an offset counts as a difference.
         alpha: 1 for rotations only, 0 for any linear map (whitening first), a blend between.
 
     Returns:
@@ -128,7 +128,7 @@ def distance_from_products(
 ) -> Float[Tensor, ""]:
     """Distance of two sides with these squared norms, aligned up to this inner product.
 
-    A side of norm 0 has cosine 0 with every other.
+    A side of norm 0 has cosine 0 with every side.
     """
     if form == "distance":
         return (square_a + square_b - 2 * product).clamp(min=0).sqrt()

@@ -25,7 +25,7 @@ def ranks_of_both(a: Tensor, b: Tensor, dissimilarity: str) -> Ranks:
 
 
 def compare_ranks(x: Tensor, y: Tensor, comparison: str) -> Float[Tensor, ""]:
-    """Correlation of ranks; for ``rho_a`` their covariance by the variance of ranks without ties."""
+    """Correlation of ranks; for ``rho_a`` their covariance over the variance of ranks without ties."""
     n, means = len(x), torch.stack([x.mean(), y.mean()])
     covariance = torch.dot(x, y) - n * means.prod()
     if comparison == "rho_a":
@@ -36,10 +36,10 @@ def compare_ranks(x: Tensor, y: Tensor, comparison: str) -> Float[Tensor, ""]:
 
 
 def standard_error(x: Tensor, y: Tensor, n_rows: int, n_all: int) -> Float[Tensor, ""]:
-    """Of the correlation of the ranks of ``n_rows`` rows that were drawn from ``n_all``.
+    """Standard error of the rank correlation of ``n_rows`` rows that were drawn from ``n_all``.
 
-    The jackknife over rows: how much the correlation moves when the pairs of one row are left out. A
-    sample of most rows is surer than one of few, by ``1 - n_rows / n_all`` in the variance.
+    A jackknife over rows: it measures how the correlation changes when the pairs of one row are left out.
+    Drawing without replacement multiplies the variance by ``1 - n_rows / n_all``.
     """
     x, y = (ranks / len(x) - 0.5 for ranks in (x, y))
     of_rows = torch.stack([_sums_of_rows(each, n_rows) for each in (x, y, x * x, x * y, y * y)])
@@ -51,7 +51,7 @@ def standard_error(x: Tensor, y: Tensor, n_rows: int, n_all: int) -> Float[Tenso
 
 
 def _sums_of_rows(pairs: Float[Tensor, " pairs"], n_rows: int) -> Float[Tensor, " n"]:
-    """Sum over the pairs that each row is in."""
+    """Sum over the pairs that contain each row."""
     sums = pairs.new_zeros(n_rows)
     for i, others in enumerate(pairs.split(list(range(n_rows - 1, 0, -1)))):
         sums[i] += others.sum()

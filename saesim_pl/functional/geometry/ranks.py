@@ -1,4 +1,4 @@
-"""Average ranks of millions of values, by sorting integers that carry value and position at once."""
+"""Average ranks of millions of values, by sorting integers that hold both value and position."""
 
 import numpy as np
 import torch
@@ -10,11 +10,11 @@ TIE = 2.0**-44
 
 
 def average_ranks(values: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """Ranks from 0, values that differ by rounding only sharing the mean of theirs, in float64.
+    """Ranks from 0, in float64; values that differ only by rounding share their mean rank.
 
     Each value is rounded to the bits that its position leaves free in 64, and both are sorted as one
-    integer, which is several times faster than an argsort. Values that this rounding made equal, or
-    parted by one step, are then told apart exactly.
+    integer, which is several times faster than an argsort. Values that this rounding makes equal or one
+    step apart are then compared exactly.
     """
     if values.device.type != "cpu":
         return _average_ranks_by_sorting(values)
@@ -35,7 +35,7 @@ def _packed_order(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     bits = max(len(values) - 1, 1).bit_length()
     low, span = values.min(), values.max() - values.min()
     largest = max(abs(low), abs(low + span), np.finfo(np.float64).tiny)
-    # No finer than ties, which then lie in one level or in two that adjoin.
+    # No finer than ties, which then lie in one level or in two adjacent levels.
     steps = min(float(2 ** (62 - bits)), max(span / (2 * TIE * largest), 1.0))
     scaled = values - low
     scaled *= steps / max(span, steps * np.finfo(np.float64).tiny)
@@ -63,7 +63,7 @@ def _settle_ties(exact: np.ndarray, order: np.ndarray, tied: np.ndarray, ranks_i
 
 
 def _below(values: np.ndarray) -> np.ndarray:
-    """The lowest values tied with these."""
+    """Lower bounds of the values tied with these."""
     return values - TIE * np.abs(values)
 
 

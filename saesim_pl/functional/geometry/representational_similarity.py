@@ -74,18 +74,18 @@ def representational_similarity(
     ``rho_a`` and ``pearson``, but far above it by ``cosine``, since dissimilarities share a mean.
 
     Ranks need all pairs in memory, about 50 bytes each. Above ``max_pairs`` (the default is reached at
-    4,001 rows) they are taken of all pairs of as many sampled rows as have no more pairs, with a warning
-    that names the standard error. The other comparisons are always exact, by sums or by blocks.
-    Dissimilarities that differ by rounding only are ties.
+    4,001 rows) rows are sampled so that their pairs number at most ``max_pairs``, and a warning names the
+    standard error. The other comparisons are always exact, by sums or by blocks. Dissimilarities that
+    differ only by rounding are ties.
 
     Args:
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
         dissimilarity: 1 - Pearson ``correlation`` of two rows, 1 - ``cosine``, or a distance.
         comparison: Correlation of ranks (``spearman``; ``rho_a`` counts ties as disagreement),
             ``pearson``, ``cosine``, or the ``l2`` norm of the difference, a distance.
-        max_pairs: Most pairs to rank.
-        seed: Of the sample of rows.
+        max_pairs: Largest number of pairs to rank.
+        seed: Seed of the sample of rows.
 
     Returns:
         Similarity in [-1, 1], 0 when a side does not vary; distance in [0, inf) by ``l2``.
@@ -120,14 +120,14 @@ def representational_similarity(
 def representational_similarity_from_sums(
     sums: PairedSums, dissimilarity: str = "correlation", comparison: str = "pearson"
 ) -> Float[Tensor, ""]:
-    """See :func:`representational_similarity`; ``sums`` are those of ``comparable_rows``."""
+    """See :func:`representational_similarity`; ``sums`` are over ``comparable_rows``."""
     if not has_sums(dissimilarity, comparison):
         raise ValueError(f"{comparison} over {dissimilarity} dissimilarities has no form in sums")
     return _from_moments(moments_from_sums(checked(sums), dissimilarity), comparison)
 
 
 def has_sums(dissimilarity: str, comparison: str) -> bool:
-    """Whether sums over rows are enough, so that no row needs keeping."""
+    """Whether sums over rows are enough, so that no row must be kept."""
     check_options(dissimilarity, comparison)
     return dissimilarity != "euclidean" and comparison in ("pearson", "cosine")
 
@@ -140,9 +140,9 @@ def sampled_similarity(
     max_pairs: int = MAX_PAIRS,
     seed: int = 0,
 ) -> SampledSimilarity:
-    """:func:`representational_similarity` of rows drawn without replacement, and how far it may be off.
+    """:func:`representational_similarity` of rows drawn without replacement, and its standard error.
 
-    The standard error is of the distance from the value of all rows, by the jackknife over rows.
+    The standard error describes the deviation from the value of all rows; it is a jackknife over rows.
     """
     check_options(dissimilarity, comparison)
     _check_rows(a, b)
@@ -154,7 +154,7 @@ def sampled_similarity(
 def _halves(
     n_rows: int, comparison: str = "spearman", max_pairs: int = MAX_PAIRS, **options: Any
 ) -> Halves | None:
-    """Halves are n x n matrices, and only ranks are of sampled rows where those are too many."""
+    """None where the n x n halves would be too large: only ranks can use sampled rows."""
     if comparison not in RANKED and rows_to_rank(n_rows, max_pairs) < n_rows:
         return None
     return representational_similarity_halves(comparison=comparison, max_pairs=max_pairs, **options)
@@ -184,7 +184,7 @@ def _moments(a: Tensor, b: Tensor, dissimilarity: str) -> PairMoments:
 
 
 def _blocks(a: Tensor, b: Tensor, dissimilarity: str) -> Iterator[tuple[Tensor, Tensor]]:
-    """Dissimilarities of some rows with all, each pair of distinct rows twice, rows with themselves 0."""
+    """Dissimilarities of some rows to all; each pair of distinct rows occurs twice, the diagonal is 0."""
     rows_a, rows_b = comparable_rows(a, dissimilarity), comparable_rows(b, dissimilarity)
     step = max(1, BLOCK_ENTRIES // len(a))
     for start in range(0, len(a), step):

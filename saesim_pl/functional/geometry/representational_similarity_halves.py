@@ -20,9 +20,9 @@ def representational_similarity_halves(
     """:func:`~saesim_pl.functional.representational_similarity` in its two halves.
 
     Each side is an n x n matrix of dissimilarities or of their ranks, scaled so that comparing is one inner
-    product (``l2``: one difference). Where the measure ranks the pairs of a sample of rows, so do the
-    halves, and a re-pairing of all rows re-pairs those of the sample: they keep the order that it gives
-    them. A random order of all rows is then a random order of the sample.
+    product (``l2``: one difference). Where the measure ranks the pairs of a sample of rows, the halves do
+    so too. A re-pairing of all rows reorders the sampled rows by their relative order, so a random order of
+    all rows gives a random order of the sample.
     """
     check_options(dissimilarity, comparison)
 

@@ -11,10 +11,10 @@ MAX_PAIRS = 8_000_000
 
 
 def rows_to_rank(n_rows: int, max_pairs: int) -> int:
-    """Most rows, of ``n_rows``, that have no more than ``max_pairs`` pairs.
+    """Largest number of rows, up to ``n_rows``, that have at most ``max_pairs`` pairs.
 
     Raises:
-        ValueError: Fewer than 10 rows would be left of more.
+        ValueError: ``max_pairs`` would leave fewer than 10 rows, and fewer than ``n_rows``.
     """
     most = (1 + math.isqrt(1 + 8 * max(max_pairs, 0))) // 2
     if most < min(n_rows, 10):

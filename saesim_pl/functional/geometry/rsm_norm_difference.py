@@ -25,8 +25,8 @@ def rsm_norm_difference(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) ->
     Grows with the scale of the data and the number of rows; independent data has no fixed value.
 
     Args:
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
 
     Returns:
         Distance in [0, inf).

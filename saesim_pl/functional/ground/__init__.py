@@ -1,1 +1,1 @@
-"""What all families share: checks of inputs, blocks within a memory budget, threads, spectra."""
+"""Tools of all families: checks of inputs, blocks within a memory budget, threads, spectra."""

@@ -25,7 +25,7 @@ def row_blocks(
         n_rows: Rows to be covered.
         bytes_per_row: Temporary memory that one row needs.
         memory_budget: Bytes for one block's temporaries.
-        largest: Bytes that a block takes at most even if the budget has room for more; by default what suits
+        largest: Upper limit of a block's bytes, even if the budget is larger; the default depends on
             ``device``.
         device: Where the rows are; by default a CPU.
 

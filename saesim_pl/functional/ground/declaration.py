@@ -17,7 +17,7 @@ Measure = TypeVar("Measure", bound=Callable[..., Tensor])
 
 @dataclass(frozen=True)
 class Blind:
-    """Transformations of one side that leave a measure's value alone.
+    """Transformations of one side that leave a measure's value unchanged.
 
     Args:
         to: Names of ``SIDE_TRANSFORMATIONS``, separated by spaces.
@@ -40,7 +40,7 @@ class Blind:
 class Declaration:
     """The facts about one measure; see :func:`declared` for their meaning.
 
-    Options are keyword arguments of the measure; those left out have their defaults.
+    Options are keyword arguments of the measure; omitted options have their defaults.
     """
 
     measure: Callable[..., Tensor]
@@ -63,7 +63,7 @@ class Declaration:
         return _name(self.measure)
 
     def higher_is_better(self, options: Options) -> bool:
-        """Whether more alike sides score higher."""
+        """Whether more similar sides score higher."""
         return self.better_rule(self.completed(options))
 
     def bounds(self, options: Options) -> Bounds:
@@ -71,7 +71,7 @@ class Declaration:
         return self.bounds_rule(self.completed(options))
 
     def best(self, options: Options) -> float | None:
-        """The value of sides that are perfectly alike: the upper bound, or the lower one of a distance."""
+        """The value of perfectly similar sides: the upper bound, or for a distance the lower one."""
         low, high = self.bounds(options)
         return high if self.higher_is_better(options) else low
 
@@ -80,17 +80,17 @@ class Declaration:
         return self.min_rows_rule(self.completed(options))
 
     def blind_to(self, options: Options, side: str = "b") -> frozenset[str]:
-        """Names of the transformations of this side alone that leave the value alone."""
+        """Names of the transformations of only this side that leave the value unchanged."""
         full = self.completed(options)
         names = {name for blind in self.blind if blind.when(full, side) for name in blind.to.split()}
         return frozenset(names | ({"row_permutation"} if self.needs == "sides" else set()))
 
     def halves(self, options: Options, n_rows: int) -> Halves | None:
-        """The measure in two halves, or None where it has none for these options or so many rows."""
+        """The measure in two halves; None if it has no halves for these options or this many rows."""
         return None if self.halves_rule is None else self.halves_rule(n_rows, **options)
 
     def completed(self, options: Options) -> dict[str, Any]:
-        """The options with the defaults of all others.
+        """The given options, completed with the defaults of all others.
 
         Raises:
             ValueError: The measure has no such option.
@@ -122,26 +122,30 @@ def declared(
     halves: Callable[..., Halves | None] | None = None,
     per_feature: Callable[..., Tensor] | None = None,
 ) -> Callable[[Measure], Measure]:
-    """Register the facts about a measure, a function of two sides and options; it stays as it is.
+    """Register the facts about a measure, a function of two sides and options, and return it unchanged.
 
-    Rules are functions of all options of the measure, those left at their defaults included.
+    Rules are functions of all options of the measure, including defaults.
 
     Args:
         needs: ``pairs`` where row i of ``a`` belongs to row i of ``b``; ``sides`` where both are sets of
             rows, so that reordering one side's rows changes nothing.
         bounds: Lowest and highest value, None for no limit; or a rule.
-        higher_is_better: Whether more alike sides score higher; or a rule.
-        blind: Transformations of one side that leave the value alone, apart from ``row_permutation``, which
-            follows from ``needs``. All others move the value.
+        higher_is_better: Whether more similar sides score higher; or a rule.
+        blind: Transformations of one side that leave the value unchanged, apart from ``row_permutation``,
+            which follows from ``needs``. All others move the value.
         shown: Options of each row in the table of invariances.
-        one_space: Whether it takes cosines between rows of ``a`` and of ``b``, which need one width.
-        directed: Whether, with default options, swapping the sides asks another question.
+        one_space: Whether it takes cosines between rows of ``a`` and rows of ``b``, which then need the
+            same width.
+        directed: Whether, with default options, the two sides have different roles.
         matching: Which :class:`~saesim_pl.functional.Matching` it takes as keyword ``matching`` in place of
-            its own search: ``argmax``, of the first side's rows in the second; ``pairing``, any; None, none.
+            its own search: ``argmax`` (the best row of the second side for each row of the first),
+            ``pairing`` (any), or None (it takes no matching).
         encoder: Whether rows are encoder and decoder side by side.
         min_rows: Fewest rows of each side; or a rule. By default 2 for pairs, 1 for sides.
-        halves: Makes the two halves from the number of rows and the options given; None where it cannot.
-        per_feature: Scores of single rows, whose mean is the value, from both sides and the options.
+        halves: Function of the number of rows and the given options that returns the two halves, or None
+            where the measure cannot be split.
+        per_feature: Function of both sides and the options that returns the scores of single rows; their
+            mean is the value.
     """
 
     def register(measure: Measure) -> Measure:

@@ -1,4 +1,4 @@
-"""What every similarity function asks of its inputs, and the one way to normalise rows."""
+"""Input checks of all similarity functions, and normalization of rows."""
 
 import torch
 from jaxtyping import Float
@@ -28,23 +28,23 @@ def check_matrix(name: str, matrix: Tensor, finite: bool = True) -> None:
 
 
 def check_option(name: str, value: str, options: tuple[str, ...]) -> None:
-    """Refuse a choice that does not exist, naming those that do.
+    """Refuse an unknown choice, and name the known ones.
 
     Raises:
-        ValueError: ``value`` is none of ``options``.
+        ValueError: ``value`` is not among ``options``.
     """
     if value not in options:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
 
 
 def check_cosine(name: str, value: float) -> None:
-    """Refuse a number that no cosine can have, with ``ValueError``."""
+    """Refuse a number outside [-1, 1], the range of a cosine, with ``ValueError``."""
     if not -1 <= value <= 1:
         raise ValueError(f"{name} is a cosine in [-1, 1], got {value}")
 
 
 def check_same_width(a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "b"), finite: bool = True) -> None:
-    """Refuse two matrices whose rows do not live in one space; see :func:`check_matrix`."""
+    """Refuse two matrices whose rows have different widths; see :func:`check_matrix`."""
     _check_both(a, b, names, finite)
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"widths differ: {names[0]} has {a.shape[1]} columns, {names[1]} has {b.shape[1]}")
@@ -60,13 +60,13 @@ def check_paired(a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "b"), fini
 
 
 def check_width(name: str, matrix: Tensor, width: int) -> None:
-    """Refuse a matrix of another width than earlier ones, with ``ValueError``."""
+    """Refuse a matrix whose width differs from earlier ones, with ``ValueError``."""
     if matrix.shape[1] != width:
         raise ValueError(f"{name} must have {width} columns, got {matrix.shape[1]}")
 
 
 def check_reconstruction(x: Tensor, x_hat: Tensor, d_in: int) -> None:
-    """Refuse a batch and its reconstruction that do not fit; entries are looked at on a CPU only."""
+    """Refuse a reconstruction that does not match its batch; entries are checked on a CPU only."""
     names = ("x", "x_hat")
     check_paired(x, x_hat, names, finite=x.device.type == "cpu")
     check_same_width(x, x_hat, names, finite=False)

@@ -1,4 +1,4 @@
-"""The one warning of this library's measures: the number is right, what it says is little."""
+"""The warning of all measures: the score is correct but not informative."""
 
 import warnings
 
@@ -10,7 +10,7 @@ class SimilarityWarning(UserWarning):
 
 
 def warn_few_pairs(n_rows: int) -> None:
-    """Warn that fewer than :data:`FEW_PAIRS` pairs of rows stand behind a score."""
+    """Warn that a score comes from fewer than :data:`FEW_PAIRS` pairs of rows."""
     if n_rows < FEW_PAIRS:
         warnings.warn(f"a score on {n_rows} pairs of rows is mostly noise", SimilarityWarning, stacklevel=3)
 
@@ -18,7 +18,7 @@ def warn_few_pairs(n_rows: int) -> None:
 def warn_saturated(measure: str, n_rows: int, width: int, centered: bool = True) -> None:
     """Warn that ``width`` columns can fit ``n_rows`` rows perfectly, so that unrelated data scores high.
 
-    Centring takes one dimension from the rows: ``width + 1`` of them are fitted as well.
+    Centering removes one dimension from the rows, so ``width`` columns also fit ``width + 1`` rows.
     """
     if n_rows - centered <= width:
         warnings.warn(

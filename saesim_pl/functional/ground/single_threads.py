@@ -1,4 +1,4 @@
-"""Work shared out to threads that each compute alone."""
+"""Work distributed to threads that each use one core."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ import torch
 
 @contextmanager
 def single_threads() -> Iterator[ThreadPoolExecutor]:
-    """As many threads as torch has, each of which, this one included, computes with one.
+    """Pool of as many threads as torch uses; each of them, and the calling thread, uses one core.
 
     A second thread inside a decomposition of some hundred columns gains little, and where another program
     wants its core both wait for each other: a score of 10 ms then takes half a second.

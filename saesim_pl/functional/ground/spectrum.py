@@ -1,10 +1,10 @@
-"""Eigenvectors of a scatter matrix, and the directions in which it has none."""
+"""Eigenvalues and eigenvectors of a scatter matrix, without its empty directions."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-# In eigenvalues, so 3e-7 in singular values: what rounding the data to float32 leaves in an empty direction.
+# Of eigenvalues, so 3e-7 of singular values: the rounding error of float32 data in an empty direction.
 RANK_TOLERANCE = 1e-13
 
 
@@ -21,7 +21,7 @@ def spectrum(scatter: Float[Tensor, "d d"]) -> tuple[Float[Tensor, " rank"], Flo
 
 
 def positive_eigenvalues(scatter: Float[Tensor, "d d"]) -> Float[Tensor, " rank"]:
-    """The eigenvalues of :func:`spectrum` alone, in a third of its time."""
+    """Only the eigenvalues of :func:`spectrum`, in a third of its time."""
     values = torch.linalg.eigvalsh(scatter).flip(0)
     return values[: _rank(values)]
 
@@ -34,8 +34,9 @@ def _rank(values: Tensor) -> int:
 def shrunk_spectrum(rows: Float[Tensor, "n d"]) -> tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]:
     """Estimated eigenvalues, descending, and eigenvectors of the covariance that rows were drawn from.
 
-    The eigenvalues of a sample are spread more widely than those of its source. Ledoit and Wolf (2004) draw
-    them towards their mean as far as the fourth moments of the rows say; the rows are not centered.
+    The eigenvalues of a sample are spread more widely than the eigenvalues of its source. Ledoit and Wolf
+    (2004) shrink them toward their mean by an amount estimated from the fourth moments of the rows; the
+    rows are not centered.
     """
     x = rows.double()
     n = len(x)
@@ -49,10 +50,10 @@ def shrunk_spectrum(rows: Float[Tensor, "n d"]) -> tuple[Float[Tensor, " d"], Fl
 
 
 def whitening(scatter: Float[Tensor, "d d"]) -> Float[Tensor, "d rank"]:
-    """``W`` with ``W^T scatter W = 1``; centred rows times ``W`` are an orthonormal basis of their columns.
+    """``W`` with ``W^T scatter W = 1``; centered rows times ``W`` are an orthonormal basis of their columns.
 
-    Columns are first brought to one scale, which changes no span but keeps a column of huge variance
-    from drowning the others.
+    Columns are first scaled to equal variance. This changes no span, and a column of huge variance then
+    does not hide the others.
     """
     variance = scatter.diagonal()
     inverse = torch.where(variance > 0, variance.where(variance > 0, 1.0).rsqrt(), 0.0)

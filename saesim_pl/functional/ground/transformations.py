@@ -9,9 +9,9 @@ SIDE_TRANSFORMATIONS = {
     "row_permutation": "reordering the rows of one side, which undoes the pairing; where rows are features, "
     "its features",
 }
-"""Changes of one side while the other side stays as it is."""
+"""Changes of one side while the other side is unchanged."""
 
 TRANSFORMATIONS = SIDE_TRANSFORMATIONS | {
-    "joint_row_permutation": "reordering the rows of both sides alike, which keeps the pairing",
+    "joint_row_permutation": "reordering the rows of both sides together, which keeps the pairing",
 }
 """All transformations; every measure is blind to the last, of both sides."""

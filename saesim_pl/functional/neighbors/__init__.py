@@ -1,1 +1,1 @@
-"""Measures of nearest-neighbour sets of paired rows."""
+"""Measures of nearest-neighbor sets of paired rows."""

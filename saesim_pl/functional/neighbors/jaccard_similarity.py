@@ -1,4 +1,4 @@
-"""Jaccard similarity of nearest-neighbour sets."""
+"""Jaccard similarity of nearest-neighbor sets."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -37,24 +37,23 @@ def jaccard_similarity(
 ) -> Float[Tensor, ""]:
     """Mean over rows of ``|A & B| / |A | B|``, the ``k`` nearest other rows of row i in ``a`` and in ``b``.
 
-    Symmetric. Unchanged by rotating or scaling either side and by permuting the rows of both alike; with
+    Symmetric. Unchanged by rotating or scaling either side and by permuting the rows of both together; with
     ``metric="cosine"`` also by the scale of each row, with ``"euclidean"`` by translation.
-    Under independence :func:`~saesim_pl.functional.expected_jaccard`, about ``k / (2 (n - 1) - k)``.
-    Wang et al. (2020); Klabunde et al. (2023) survey it.
-    Equally near rows take their places in any order, independently on the two sides:
-    the score is of the expected overlap.
-    So a side with ties does not score 1 with itself, and a row as near to all others scores as chance does.
+    For independent sides the expected value is :func:`~saesim_pl.functional.expected_jaccard`, close to
+    ``k / (2 (n - 1) - k)``. Wang et al. (2020); Klabunde et al. (2023) survey it. Equally near rows take a
+    random order, independently on the two sides, and the score uses the expected overlap. So a side with
+    ties does not score 1 with itself, and a row equally near to all others scores at chance level.
 
     Args:
-        a: Rows, paired with those of ``b``.
+        a: Rows; row i is paired with row i of ``b``.
         b: Rows; their width may differ.
-        k: Neighbours of each row.
-        metric: What near means.
+        k: Neighbors of each row.
+        metric: Measure of nearness, ``cosine`` or ``euclidean``.
         max_chance: Refuse a ``k`` that gives unrelated rows a higher Jaccard similarity; 1 accepts all.
         memory_budget: Bytes for temporaries.
 
     Returns:
-        Share in [0, 1]; 1 when every row has the same neighbours on both sides.
+        Share in [0, 1]; 1 when every row has the same neighbors on both sides.
 
     Raises:
         ValueError: Rows are not paired, ``k`` does not lie in [1, n - 1], or chance exceeds ``max_chance``.
@@ -72,6 +71,6 @@ def jaccard_similarity(
 
 
 def jaccard_of_neighbours(neighbours_a: NeighbourSets, neighbours_b: NeighbourSets) -> Float[Tensor, " n"]:
-    """Share of each row's neighbours that are in both sets."""
+    """Share of each row's neighbors that are in both sets."""
     shared = expected_overlap(neighbours_a, neighbours_b)
     return shared / (2 * neighbours_a.index.shape[1] - shared)

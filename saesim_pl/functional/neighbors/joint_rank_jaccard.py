@@ -1,4 +1,4 @@
-"""Jaccard similarity and rank similarity of nearest neighbours in one."""
+"""Jaccard similarity and rank similarity of nearest neighbors, multiplied."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -39,23 +39,23 @@ def joint_rank_jaccard(
 ) -> Float[Tensor, ""]:
     """Mean over rows of the row's Jaccard similarity times its rank similarity.
 
-    Symmetric. Unchanged by rotating or scaling either side and by permuting the rows of both alike; with
+    Symmetric. Unchanged by rotating or scaling either side and by permuting the rows of both together; with
     ``metric="cosine"`` also by the scale of each row, with ``"euclidean"`` by translation.
-    Under independence :func:`~saesim_pl.functional.expected_joint_rank_jaccard`. Wang et al. (2020).
-    Equally near rows take their places in any order, independently on the two sides:
-    see the two similarities.
-    So a side with ties does not score 1 with itself, and a row as near to all others scores as chance does.
+    For independent sides the expected value is :func:`~saesim_pl.functional.expected_joint_rank_jaccard`.
+    Wang et al. (2020). Equally near rows take a random order, independently on the two sides, as in the two
+    similarities. So a side with ties does not score 1 with itself, and a row equally near to all others
+    scores at chance level.
 
     Args:
-        a: Rows, paired with those of ``b``.
+        a: Rows; row i is paired with row i of ``b``.
         b: Rows; their width may differ.
-        k: Neighbours of each row.
-        metric: What near means.
+        k: Neighbors of each row.
+        metric: Measure of nearness, ``cosine`` or ``euclidean``.
         max_chance: Refuse a ``k`` that gives unrelated rows a higher Jaccard similarity; 1 accepts all.
         memory_budget: Bytes for temporaries.
 
     Returns:
-        Score in [0, 1]; 1 when every row has the same neighbours in the same order.
+        Score in [0, 1]; 1 when every row has the same neighbors in the same order.
 
     Raises:
         ValueError: Rows are not paired, ``k`` does not lie in [1, n - 1], or chance exceeds ``max_chance``.

@@ -1,4 +1,4 @@
-"""Mutual nearest neighbours."""
+"""Mutual nearest neighbors."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -37,23 +37,23 @@ def mutual_knn(
 ) -> Float[Tensor, ""]:
     """Mean over rows of ``|A & B| / k``, the ``k`` nearest other rows of row i in ``a`` and in ``b``.
 
-    Symmetric. Unchanged by rotating or scaling either side and by permuting the rows of both alike; with
+    Symmetric. Unchanged by rotating or scaling either side and by permuting the rows of both together; with
     ``metric="cosine"`` also by the scale of each row, with ``"euclidean"`` by translation.
-    Under independence exactly ``k / (n - 1)``. Huh et al. (2024), who normalise rows first as cosine does.
-    Equally near rows take their places in any order, independently on the two sides:
-    the share is the expected one.
-    So a side with ties does not score 1 with itself, and a row as near to all others scores as chance does.
+    For independent sides the expected value is exactly ``k / (n - 1)``. Huh et al. (2024), who normalize
+    rows first, as ``cosine`` does. Equally near rows take a random order, independently on the two sides,
+    and the score is the expected share. So a side with ties does not score 1 with itself, and a row equally
+    near to all others scores at chance level.
 
     Args:
-        a: Rows, paired with those of ``b``.
+        a: Rows; row i is paired with row i of ``b``.
         b: Rows; their width may differ.
-        k: Neighbours of each row.
-        metric: What near means.
+        k: Neighbors of each row.
+        metric: Measure of nearness, ``cosine`` or ``euclidean``.
         max_chance: Refuse a ``k`` that gives unrelated rows a higher Jaccard similarity; 1 accepts all.
         memory_budget: Bytes for temporaries.
 
     Returns:
-        Share in [0, 1]; 1 when every row has the same neighbours on both sides.
+        Share in [0, 1]; 1 when every row has the same neighbors on both sides.
 
     Raises:
         ValueError: Rows are not paired, ``k`` does not lie in [1, n - 1], or chance exceeds ``max_chance``.
@@ -73,5 +73,5 @@ def mutual_knn(
 def mutual_share_of_neighbours(
     neighbours_a: NeighbourSets, neighbours_b: NeighbourSets
 ) -> Float[Tensor, " n"]:
-    """How much of each row's ``k`` neighbours the two sets have in common."""
+    """Share of each row's ``k`` neighbors that the two sets have in common."""
     return expected_overlap(neighbours_a, neighbours_b) / neighbours_a.index.shape[1]

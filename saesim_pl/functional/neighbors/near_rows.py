@@ -1,4 +1,4 @@
-"""Which rows are nearest, from candidates found by a search that rounds, and which of them are tied."""
+"""The nearest rows and their ties, from the candidates of a search with rounding errors."""
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -11,11 +11,11 @@ from saesim_pl.functional.neighbors.ties import Ties, no_group, places
 
 
 class NearRows:
-    """Collects the candidates of all rows, and decides in float64 what the search left open.
+    """Collects the candidates of all rows, and settles in float64 the cases that rounding left undecided.
 
     Args:
-        points: Where rows are.
-        k: Neighbours of each row.
+        points: Positions of the rows.
+        k: Neighbors of each row.
         memory_budget: Bytes for temporaries.
     """
 
@@ -31,7 +31,7 @@ class NearRows:
         self._whole: Tensor | None = None
 
     def add(self, block: slice, nearness: Float[Tensor, "m c"], index: Int64[Tensor, "m c"]) -> None:
-        """Decide on the rows of a block, whose candidates are given, nearest first."""
+        """Decide the neighbors of a block of rows from its candidates, which are given nearest first."""
         k, n = self._k, len(self._index)
         self._index[block] = index[:, :k]
         norm = self._norm[block]
@@ -47,7 +47,7 @@ class NearRows:
         self._settle_among_all(rows[~enough])
 
     def _error(self, norm: Tensor, nearness: Tensor, dtype: torch.dtype) -> Tensor:
-        """Of the nearness of a k-th neighbour and of any row that might be one instead."""
+        """Error bound of the nearness of a k-th neighbor and of any row that could replace it."""
         distance = (norm.square() - 2 * nearness).clamp(min=0).sqrt()
         reach = torch.minimum(self._longest, 2 * (norm + distance))
         return self._points.error(reach, norm, dtype)
@@ -78,7 +78,7 @@ class NearRows:
             self._settle(rows[part], value, column, nearness)
 
     def _settle(self, rows: Tensor, value: Tensor, column: Tensor, nearness: Tensor | None) -> None:
-        """Order candidates, given nearest first; ``nearness`` holds all rows where candidates may not do."""
+        """Order candidates, nearest first; ``nearness`` covers all rows if candidates may be too few."""
         tolerance = 2 * self._error(self._norm[rows], value[:, self._k - 1], torch.float64)[:, None]
         starts = torch.nn.functional.pad(value[:, :-1] - value[:, 1:] > tolerance, (1, 0), value=True)
         # Ties by lower index, whatever the last bits say.
@@ -121,7 +121,7 @@ class NearRows:
         self._keep(*place, last[number])
 
     def _keep_outside(self, rows: Tensor, outside: Tensor, last: Tensor) -> None:
-        """Where the last group holds most rows, it becomes the base and the rows outside it are kept."""
+        """If the last group holds most rows, it becomes the base and the rows outside it are kept."""
         outside[torch.arange(len(rows), device=rows.device), rows] = False
         number, other = outside.nonzero(as_tuple=True)
         self._keep(rows[number], other, no_group(len(other), rows.device))
@@ -132,7 +132,7 @@ class NearRows:
         self._entries.append((rows * len(self._index) + column, group))
 
     def sets(self) -> NeighbourSets:
-        """Neighbours of all rows."""
+        """Neighbors of all rows."""
         if not self._entries:
             return NeighbourSets(self._index, self._tied)
         n, device = len(self._index), self._index.device
@@ -156,7 +156,7 @@ def _groups(starts: Bool[Tensor, "m c"]) -> Int64[Tensor, "m c 3"]:
 
 
 def _lowest_members(member: Tensor, column: Tensor, n_sure: Tensor) -> Tensor:
-    """Sure neighbours, then the members of the last group with the lowest index."""
+    """Sure neighbors, then the members of the last group with the lowest index."""
     k, n = column.shape[1], member.shape[1]
     lowest = torch.where(member, torch.arange(n, device=member.device), n).topk(k, largest=False).values
     place = torch.arange(k, device=member.device) - n_sure[:, None]

@@ -1,4 +1,4 @@
-"""Nearest neighbours of every row among the other rows."""
+"""Nearest neighbors of every row among the other rows."""
 
 from typing import get_args
 
@@ -13,7 +13,7 @@ from saesim_pl.functional.neighbors.neighbour_sets import NeighbourSets
 from saesim_pl.functional.neighbors.points import NeighbourMetric, Points, points_of
 from saesim_pl.product import product
 
-# Candidates beyond the k-th neighbour, among which float64 decides where the search cannot.
+# Candidates beyond the k-th neighbor, among which float64 decides where the search cannot.
 _SPARE = 4
 
 
@@ -25,13 +25,14 @@ def nearest_neighbours(
 ) -> Int64[Tensor, "n k"]:
     """The ``k`` nearest other rows of every row, nearest first, ties by lower index.
 
-    Rows are searched in their dtype; what its rounding leaves open is decided in float64, where rows
-    that differ by no more than its rounding errors are ties. A zero row has cosine 0 with every row.
+    The search runs in the dtype of the rows. Cases that its rounding leaves undecided are decided in
+    float64, where rows that differ by no more than rounding errors are ties. A zero row has cosine 0 with
+    every row.
 
     Args:
         x: Rows.
-        k: Neighbours of each row.
-        metric: What near means.
+        k: Neighbors of each row.
+        metric: Measure of nearness, ``cosine`` or ``euclidean``.
         memory_budget: Bytes for temporaries.
 
     Raises:
@@ -50,7 +51,7 @@ def nearest_neighbours(
 
 
 def check_neighbours(n: int, k: int, metric: str) -> None:
-    """Refuse more neighbours than there are other rows, and unknown metrics."""
+    """Refuse more neighbors than there are other rows, and unknown metrics."""
     if not 1 <= k < n:
         raise ValueError(f"k must lie in [1, n - 1]: got k={k} with n={n} rows")
     check_option("metric", metric, get_args(NeighbourMetric))

@@ -1,4 +1,4 @@
-"""Nearest neighbours with their ties, and what two such sets share on average over all ways to break them."""
+"""Nearest neighbors with their ties, and the expected overlap of two sets over all ways to break ties."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ class NeighbourSets:
 
     Attributes:
         index: Nearest first, ties by lower index.
-        tied: Rows for which the choice or the order of these depends on how ties are broken.
-        ties: All neighbours with their groups, or None where no row is tied.
+        tied: Rows whose neighbors, or the order of these, depend on how ties are broken.
+        ties: All neighbors with their groups, or None where no row is tied.
     """
 
     index: Int64[Tensor, "n k"]
@@ -24,7 +24,7 @@ class NeighbourSets:
     ties: Ties | None = None
 
     def permuted(self, order: Int64[Tensor, " n"]) -> "NeighbourSets":
-        """Neighbours of the rows of ``x[order]``, given those of ``x``, without searching again."""
+        """Neighbors of the rows of ``x[order]`` from the neighbors of ``x``, without a new search."""
         index, tied = permute_neighbours(self.index, order), self.tied[order]
         if self.ties is None:
             return NeighbourSets(index, tied)
@@ -36,7 +36,7 @@ class NeighbourSets:
         return NeighbourSets(index, tied, ties)
 
     def memberships(self, rows: Int64[Tensor, " m"]) -> Float[Tensor, "m n"]:
-        """Probability that each row is a neighbour of each of some rows."""
+        """Probability that each row is a neighbor of each of some rows."""
         chosen = _chosen(self, rows)
         (start, stop, size), (low, high, many) = chosen.group.unbind(1), chosen.base.unbind(1)
         probability = ((high - low) / many)[:, None].repeat(1, len(self.index)).double()
@@ -48,7 +48,7 @@ class NeighbourSets:
 def permute_neighbours(
     neighbours: Int64[Tensor, "n k"], permutation: Int64[Tensor, " n"]
 ) -> Int64[Tensor, "n k"]:
-    """Neighbours of the rows of ``x[permutation]``, given those of ``x``, without searching again.
+    """Neighbors of the rows of ``x[permutation]`` from the neighbors of ``x``, without a new search.
 
     Example:
         >>> import torch
@@ -66,7 +66,7 @@ def permute_neighbours(
 def neighbour_overlap(
     neighbours_a: Int64[Tensor, "n k"], neighbours_b: Int64[Tensor, "n k"]
 ) -> Int64[Tensor, " n"]:
-    """How many neighbours each row has in both sets.
+    """How many neighbors each row has in both sets.
 
     Example:
         >>> import torch
@@ -81,7 +81,7 @@ def neighbour_overlap(
 
 
 def expected_overlap(a: NeighbourSets, b: NeighbourSets) -> Float[Tensor, " n"]:
-    """How many neighbours each row has in both sets, on average where ties are broken at random."""
+    """Expected number of neighbors that each row has in both sets, with ties broken at random."""
     shared = neighbour_overlap(a.index, b.index).double()
     k = a.index.shape[1]
     return with_expected(shared, a, b, torch.ones(k, k, dtype=torch.float64))
@@ -90,7 +90,7 @@ def expected_overlap(a: NeighbourSets, b: NeighbourSets) -> Float[Tensor, " n"]:
 def with_expected(
     values: Float[Tensor, " n"], a: NeighbourSets, b: NeighbourSets, weights: Float[Tensor, "k k"]
 ) -> Float[Tensor, " n"]:
-    """``values``, those of tied rows replaced by their :func:`expected_weight`."""
+    """``values``, with each tied row's value replaced by its :func:`expected_weight`."""
     rows = (a.tied | b.tied).nonzero().squeeze(1)
     return values.index_copy(0, rows, expected_weight(a, b, weights, rows)) if len(rows) else values
 
@@ -98,17 +98,17 @@ def with_expected(
 def expected_weight(
     a: NeighbourSets, b: NeighbourSets, weights: Float[Tensor, "k k"], rows: Int64[Tensor, " m"]
 ) -> Float[Tensor, " m"]:
-    """Sum over common neighbours of the weight of their two places, averaged over all ways to break ties.
+    """Sum over common neighbors of the weight of their two places, averaged over all ways to break ties.
 
     The ties of the two sides are broken independently, so the average of a product is the product of
     averages. Each side's averages are its base plus, at few columns, a difference; the four products of
-    these are summed up apart.
+    these are summed separately.
 
     Args:
-        a: Neighbours on one side.
-        b: Neighbours on the other.
+        a: Neighbors on one side.
+        b: Neighbors on the other.
         weights: Symmetric weight of places r and r'.
-        rows: For which rows.
+        rows: Rows to compute.
     """
     n, k = a.index.shape
     side_a, side_b = _chosen(a, rows), _chosen(b, rows)
@@ -129,7 +129,7 @@ def expected_weight(
 
 
 class _MeanWeight:
-    """Mean weight of two rows whose places are those of a group on each side."""
+    """Mean weight over the places of a group on each side."""
 
     def __init__(self, weights: Float[Tensor, "k k"]) -> None:
         # Sums over rectangles of places come from sums over all lower ones.
@@ -146,7 +146,7 @@ class _MeanWeight:
 
 @dataclass(frozen=True)
 class _Chosen:
-    """Entries of some rows, keyed by the number of the row among these and the column."""
+    """Entries of some rows, keyed by the row's position among them and the column."""
 
     key: Int64[Tensor, " entries"]
     group: Int64[Tensor, "entries 3"]
@@ -174,7 +174,7 @@ def _without_ties(index: Int64[Tensor, "n k"]) -> Ties:
 
 
 def _entries_of(first: Int64[Tensor, " n+1"], rows: Int64[Tensor, " m"]) -> tuple[Tensor, Tensor]:
-    """Entries of some rows, one row after the other, and at which of these each row begins."""
+    """Entries of some rows, one row after the other, and the entry at which each row begins."""
     counts = first[rows + 1] - first[rows]
     begins = torch.nn.functional.pad(counts.cumsum(dim=0), (1, 0))
     shift = (first[rows] - begins[:-1]).repeat_interleave(counts)

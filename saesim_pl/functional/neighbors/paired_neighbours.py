@@ -1,4 +1,4 @@
-"""Neighbour sets of both sides of a comparison, with the checks that all such comparisons share."""
+"""Neighbor sets of both sides of a comparison, with the checks that all such comparisons share."""
 
 import math
 from collections.abc import Callable
@@ -23,7 +23,7 @@ BLIND_NEIGHBOURS = (
     Blind("orthogonal column_permutation isotropic_scale"),
     Blind("translation", when=lambda options, side: options["metric"] == "euclidean"),
 )
-"""Transformations that leave measures of neighbours alone."""
+"""Transformations that leave measures of neighbors unchanged."""
 
 
 def paired_neighbours(
@@ -34,7 +34,7 @@ def paired_neighbours(
     max_chance: float = MAX_CHANCE,
     memory_budget: int = MEMORY_BUDGET,
 ) -> tuple[NeighbourSets, NeighbourSets]:
-    """Neighbours on both sides; warns of fewer than 10 pairs, of repeated rows and of zero rows.
+    """Neighbors on both sides; warns of fewer than 10 pairs, of repeated rows and of zero rows.
 
     Raises:
         ValueError: Rows are not paired, ``k`` does not lie in [1, n - 1], the metric is unknown, or the
@@ -66,15 +66,15 @@ def scores_of_rows(
     max_chance: float = MAX_CHANCE,
     memory_budget: int = MEMORY_BUDGET,
 ) -> Float[Tensor, " n"]:
-    """``scores`` of each row from the neighbours of both sides; see :func:`paired_neighbours`."""
+    """``scores`` of each row from the neighbors of both sides; see :func:`paired_neighbours`."""
     return scores(*paired_neighbours(a, b, k, metric, max_chance, memory_budget))
 
 
 def fewest_rows(options: Options) -> int:
-    """Fewest rows of which ``k`` neighbours keep chance within ``max_chance``.
+    """Fewest rows for which ``k`` neighbors keep chance within ``max_chance``.
 
     Raises:
-        ValueError: No number of rows does.
+        ValueError: No number of rows is enough.
     """
     k, max_chance = options["k"], options["max_chance"]
     if not max_chance > 0:
@@ -86,7 +86,7 @@ def fewest_rows(options: Options) -> int:
 
 
 def _chance(n: int, k: int) -> float:
-    """Jaccard similarity of the neighbours of unrelated rows."""
+    """Jaccard similarity of the neighbors of unrelated rows."""
     return k / (2 * (n - 1) - k)
 
 
@@ -107,12 +107,12 @@ def neighbour_halves(
     max_chance: float = MAX_CHANCE,
     memory_budget: int = MEMORY_BUDGET,
 ) -> Halves:
-    """A measure of neighbour sets in its two halves: the search of each side, and the mean of ``scores``.
+    """A measure of neighbor sets in its two halves: the search of each side, and the mean of ``scores``.
 
     Args:
-        scores: Score of each row, from the neighbours of both sides.
-        k: As in the measure, like the rest.
-        metric: What near means.
+        scores: Score of each row, from the neighbors of both sides.
+        k: Neighbors of each row.
+        metric: Measure of nearness, ``cosine`` or ``euclidean``.
         max_chance: Highest Jaccard similarity of unrelated rows to accept.
         memory_budget: Bytes for temporaries.
     """

@@ -1,4 +1,4 @@
-"""Rows as nearest neighbours are sought among: centred and rescaled, so that few digits are lost."""
+"""Rows prepared for a search of nearest neighbors: centered and rescaled to lose little precision."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,18 +15,19 @@ NeighbourMetric = Literal["cosine", "euclidean"]
 
 @dataclass(frozen=True)
 class Points:
-    """Rows whose distances from each other are the smaller, the nearer they are.
+    """Rows, and the parts of the nearness by which they are ordered.
 
-    ``u_i . u_j - offset_j`` is the nearness of row j to row i, with u the rows less their mean: half the
-    squared distance of two rows, negated, but for a constant of row i. Unit rows are ordered so by their
-    cosine too, and a common offset or a massive dimension, which brings all cosines close to 1, is gone.
+    ``u_i . u_j - offset_j`` is the nearness of row j to row i, with u the rows less their mean: minus half
+    the squared distance of the two rows, plus a constant of row i. For unit rows this is also the order of
+    the cosines. Subtracting the mean removes a common offset or a massive dimension, which would bring all
+    cosines close to 1.
 
     Attributes:
         x: The rows as given, in float32 or float64.
         length: Norm of each for ``cosine``, largest entry of all for ``euclidean``; 1 where that is 0.
         mean: Mean of the rows divided by ``length``, in float64.
         rows: ``u``, in the dtype of ``x``.
-        offset: ``|u|^2 / 2``, and 1/2 more for a zero row where cosines count, in float64.
+        offset: ``|u|^2 / 2``, plus 1/2 for a zero row with ``cosine``, in float64.
     """
 
     x: Float[Tensor, "n d"]
@@ -73,7 +74,7 @@ def points_of(x: Float[Tensor, "n d"], metric: NeighbourMetric) -> Points:
 
 
 def _norms(rows: Float[Tensor, "m d"]) -> Float[Tensor, "m 1"]:
-    """Norm of each row, whose squares may lie out of range; 1 for a zero row."""
+    """Norm of each row, also if its squares overflow or underflow; 1 for a zero row."""
     largest = _or_one(rows.abs().amax(dim=1, keepdim=True))
     return largest * _or_one((rows / largest).norm(dim=1, keepdim=True))
 

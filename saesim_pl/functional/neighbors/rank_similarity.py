@@ -1,4 +1,4 @@
-"""Rank similarity of nearest neighbours."""
+"""Rank similarity of nearest neighbors."""
 
 import torch
 from jaxtyping import Float, Int64
@@ -36,28 +36,27 @@ def rank_similarity(
     max_chance: float = MAX_CHANCE,
     memory_budget: int = MEMORY_BUDGET,
 ) -> Float[Tensor, ""]:
-    """How well the ranks of common nearest neighbours agree, near ranks counting most; mean over rows.
+    """Agreement of the ranks of common nearest neighbors, the nearest weighted most; mean over rows.
 
-    Symmetric. Unchanged by rotating or scaling either side and by permuting the rows of both alike; with
+    Symmetric. Unchanged by rotating or scaling either side and by permuting the rows of both together; with
     ``metric="cosine"`` also by the scale of each row, with ``"euclidean"`` by translation.
-    Of the neighbours that row i has on both sides, of ranks r and r' (from 1), the sum of
-    ``2 / ((1 + |r - r'|) (r + r'))`` is divided by ``1 + 1/2 + ... + 1/m``, m their number; no common
-    neighbour gives 0. Under independence :func:`~saesim_pl.functional.expected_rank_similarity`.
-    Wang et al. (2020).
-    Equally near rows take their places in any order, independently on the two sides:
-    sum and ``m`` are the expected ones.
-    So a side with ties does not score 1 with itself, and a row as near to all others scores as chance does.
+    For each row, ``2 / ((1 + |r - r'|) (r + r'))`` is summed over the ``m`` neighbors that it has on both
+    sides, with ranks r and r' (from 1), and divided by ``1 + 1/2 + ... + 1/m``; no common neighbor gives
+    0. For independent sides the expected value is :func:`~saesim_pl.functional.expected_rank_similarity`.
+    Wang et al. (2020). Equally near rows take a random order, independently on the two sides, and the sum and
+    ``m`` are expected values. So a side with ties does not score 1 with itself, and a row equally near to
+    all others scores at chance level.
 
     Args:
-        a: Rows, paired with those of ``b``.
+        a: Rows; row i is paired with row i of ``b``.
         b: Rows; their width may differ.
-        k: Neighbours of each row.
-        metric: What near means.
+        k: Neighbors of each row.
+        metric: Measure of nearness, ``cosine`` or ``euclidean``.
         max_chance: Refuse a ``k`` that gives unrelated rows a higher Jaccard similarity; 1 accepts all.
         memory_budget: Bytes for temporaries.
 
     Returns:
-        Score in [0, 1]; 1 when common neighbours are the nearest ones, in the same order.
+        Score in [0, 1]; 1 when common neighbors are the nearest ones, in the same order.
 
     Raises:
         ValueError: Rows are not paired, ``k`` does not lie in [1, n - 1], or chance exceeds ``max_chance``.
@@ -77,7 +76,7 @@ def rank_similarity(
 def rank_similarity_of_neighbours(
     neighbours_a: NeighbourSets, neighbours_b: NeighbourSets
 ) -> Float[Tensor, " n"]:
-    """Rank similarity of each row; of tied rows, expected total over the sum for the expected number."""
+    """Rank similarity of each row; for tied rows, expected total over the sum for the expected number."""
     total, shared = _total_and_shared(neighbours_a.index, neighbours_b.index)
     weights = rank_weights(neighbours_a.index.shape[1])
     total = with_expected(total, neighbours_a, neighbours_b, weights)
@@ -88,7 +87,7 @@ def rank_similarity_of_neighbours(
 
 
 def _total_and_shared(a: Int64[Tensor, "n k"], b: Int64[Tensor, "n k"]) -> tuple[Tensor, Tensor]:
-    """Weights of each row's common neighbours, and their number."""
+    """Weights of each row's common neighbors, and their number."""
     weights = rank_weights(a.shape[1]).to(a.device)
     total, shared = (torch.zeros(len(a), dtype=torch.float64, device=a.device) for _ in "ab")
     for rank, column in enumerate(b.split(1, dim=1)):

@@ -1,4 +1,4 @@
-"""Rows that make a comparison of neighbours say less than it seems to."""
+"""Repeated rows, which make a comparison of neighbors less informative than it seems."""
 
 import warnings
 
@@ -18,7 +18,7 @@ def warn_repeated_rows(
     zero_has_neighbours: bool,
     memory_budget: int = MEMORY_BUDGET,
 ) -> None:
-    """Warn of rows equal to their nearest neighbour, and of zero rows where those have no direction.
+    """Warn of rows equal to their nearest neighbor, and of zero rows if only directions count.
 
     Args:
         name: Name of the argument, for the message.

@@ -24,19 +24,19 @@ def second_order_cosine_similarity(
     max_chance: float = MAX_CHANCE,
     memory_budget: int = MEMORY_BUDGET,
 ) -> Float[Tensor, ""]:
-    """Cosine between row i's distances in ``a`` and in ``b`` to its neighbours in either; mean over rows.
+    """Cosine between row i's distances in ``a`` and in ``b`` to its neighbors in either; mean over rows.
 
     Distances are ``1 - cosine``, to the union of the ``k`` nearest other rows of row i on both sides. A row
     whose distances are all 0 scores 0. Symmetric. Unchanged by rotating either side, by the scale of each
-    row, and by permuting the rows of both alike. Under independence the value has no closed form and is
-    high, since distances are never negative: near 1 for independent rows of many columns. Read it
-    beside its null only. Hamilton et al. (2016), who take the cosine of similarities; distances are what
-    Klabunde et al. (2023) take.
+    row, and by permuting the rows of both together. For independent sides the value has no closed form and
+    is high, since distances are never negative: near 1 for independent rows of many columns. Compare it
+    with its null. Hamilton et al. (2016) take the cosine of similarities; Klabunde et al. (2023) take
+    distances, as here.
 
     Args:
-        a: Rows, paired with those of ``b``.
+        a: Rows; row i is paired with row i of ``b``.
         b: Rows; their width may differ.
-        k: Neighbours of each row.
+        k: Neighbors of each row.
         max_chance: Refuse a ``k`` that gives unrelated rows a higher Jaccard similarity; 1 accepts all.
         memory_budget: Bytes for temporaries.
 
@@ -88,7 +88,7 @@ def _weighted_cosine(u: Tensor, v: Tensor, weight: Tensor) -> Float[Tensor, " n"
 def union_of_neighbours(
     neighbours_a: Int64[Tensor, "n k"], neighbours_b: Int64[Tensor, "n k"]
 ) -> tuple[Int64[Tensor, "n m"], Bool[Tensor, "n m"]]:
-    """Neighbours of both sides in one, and whether each is there for the first time."""
+    """Neighbors of both sides together, and whether each occurs for the first time."""
     again = torch.stack([(neighbours_a == column).any(dim=1) for column in neighbours_b.split(1, dim=1)], 1)
     wanted = torch.cat([torch.ones_like(again), ~again], dim=1)
     return torch.cat([neighbours_a, neighbours_b], dim=1), wanted

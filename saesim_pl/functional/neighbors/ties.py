@@ -1,4 +1,4 @@
-"""Neighbours that share their places."""
+"""Neighbors that share their places."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Ties:
-    """Neighbours of all rows of a side that has ties, row after row.
+    """Neighbors of all rows of a side that has ties, row after row.
 
-    A group of equally near neighbours shares places ``start`` to ``stop - 1`` among its ``size`` members;
+    A group of equally near neighbors shares places ``start`` to ``stop - 1`` among its ``size`` members;
     the last group may have more members than places. Each member takes each place with probability
     ``1 / size``. A row whose last group holds most other rows keeps those outside it instead, as empty
     groups, and the group itself as ``base``.
@@ -20,7 +20,7 @@ class Ties:
         first: Entry at which each row begins, and the number of entries.
         column: Other row of each entry.
         group: ``start``, ``stop`` and ``size`` of each entry.
-        base: Group of every other row that has no entry; ``stop = start`` where they are no neighbours.
+        base: Group of every other row that has no entry; ``stop = start`` if they are not neighbors.
         in_order: Whether columns ascend within each row.
     """
 

@@ -1,4 +1,4 @@
-"""A confidence interval of a score, over the rows that might have been sampled."""
+"""A confidence interval of a score over samples of rows."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ from saesim_pl.functional.nulls.interval import Interval, check_level
 from saesim_pl.functional.nulls.null_scores import null_scores
 from saesim_pl.functional.nulls.permutation_null import check_draws, random_orders
 
-# Of the distance between two bounds: a score nearer to one of them counts as being there.
+# Share of the distance between two bounds: a score nearer to a bound counts as equal to it.
 _EDGE = 1e-12
 
 
@@ -27,24 +27,24 @@ def bootstrap_interval(
     seed: int = 0,
     **options: Any,
 ) -> Interval:
-    """How far the score of other paired rows from the same source may lie from that of these.
+    """Confidence interval of a score's population value, from random halves of the paired rows.
 
     Resamples half of the pairs without replacement, not all with replacement as the plain bootstrap does:
-    rows drawn twice are each other's nearest neighbours at distance 0, and add no rank to a canonical
+    rows drawn twice are each other's nearest neighbors at distance 0, and add no rank to a canonical
     correlation, so that whole bootstrap distributions lie above the score that they should surround.
     Halves spread about their mean as whole samples do about theirs (the delete-half jackknife, Shao and
-    Wu 1989; Politis and Romano 1994). So the population value lies as far from the score as the score of a
-    half lies from the halves' mean, which cancels what halving alone does to a score; the score's own bias
-    at n rows remains. Both are compared after the bounds of the measure are moved to infinity, by a logit
-    or a logarithm, so that no interval reaches beyond them.
+    Wu 1989; Politis and Romano 1994). So the difference between the population value and the score is
+    distributed as the difference between a half's score and the halves' mean. Using this mean cancels the
+    effect of halving; the score's own bias at n rows remains. Both are compared after the bounds of the
+    measure are moved to infinity, by a logit or a logarithm, so that no interval reaches beyond them.
 
     Args:
         measure: A function of this package or any other of two paired matrices.
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
         n_resamples: Halves to draw, at least 2.
         level: Probability that the interval covers, between 0 and 1.
-        seed: Of the halves, which are the same on every device and leave the global generator alone.
+        seed: Seed of the halves, which are the same on every device; the global generator is not used.
         options: Passed on to the measure.
 
     Returns:

@@ -13,22 +13,23 @@ from saesim_pl.functional.nulls.permutation_null import check_draws
 def bootstrap_of_scores(
     scores: Float[Tensor, " n"], n_resamples: int = 999, level: float = 0.95, seed: int = 0
 ) -> Interval:
-    """How far the mean score of other features from the same source may lie from the mean of these.
+    """Confidence interval of the mean score over features from the same source.
 
     Features are resampled with replacement, and the quantiles of the resampled means are corrected for
-    bias and skew (BCa, Efron 1987), so the interval never leaves the range of the scores. It takes features
-    to be independent of each other, as the best cosines of dictionary rows with a fixed reference nearly
-    are. Of independent scores, 95 % intervals cover in .93 to .95 of cases at 100 features.
+    bias and skew (BCa, Efron 1987), so the interval never leaves the range of the scores. It assumes that
+    features are independent of each other, which is nearly true for the best cosines of dictionary rows
+    with a fixed reference. For independent scores, 95 % intervals cover in .93 to .95 of cases at 100
+    features.
 
     Args:
-        scores: One of each feature.
+        scores: One score for each feature.
         n_resamples: Resamples, at least 2.
         level: Probability that the interval covers, between 0 and 1.
-        seed: Of the resamples, which are the same on every device and leave the global generator alone.
+        seed: Seed of the resamples, which are the same on every device; the global generator is not used.
 
     Raises:
-        ValueError: Scores that are no list of at least 2 finite numbers, fewer than 2 resamples, or a level
-            out of range.
+        ValueError: Scores that are not a list of at least 2 finite numbers, fewer than 2 resamples, or a
+            level out of range.
 
     Example:
         >>> found = bootstrap_of_scores(torch.tensor([0.2, 0.4, 0.9, 0.9, 1.0]))
@@ -59,7 +60,7 @@ def _resampled_means(scores: Tensor, n_resamples: int, seed: int) -> Float[Tenso
 def _corrected_tails(scores: Tensor, means: Tensor, level: float) -> Float[Tensor, "2"]:
     """Shares of resampled means below either end of the interval."""
     value, m = scores.mean(), len(means)
-    # Half of the means that equal the value count as below it, as of discrete scores many do.
+    # Half of the means that equal the value count as below it, since many do for discrete scores.
     below = ((means < value).double().mean() + (means <= value).double().mean()) / 2
     bias = torch.special.ndtri(below.clamp(1 / (m + 1), m / (m + 1)))
     deviation = scores - value

@@ -1,4 +1,4 @@
-"""What the measures give for unrelated sides, in closed form."""
+"""Expected values of the measures for unrelated sides, in closed form."""
 
 import math
 
@@ -14,8 +14,8 @@ _POINTS = 20001
 def expected_jaccard(n: int, k: int) -> float:
     """Exact mean of :func:`~saesim_pl.functional.jaccard_similarity` over random pairings of ``n`` rows.
 
-    The neighbours that both sides share of a row are then as many as ``k`` draws without replacement from
-    ``n - 1`` rows find among ``k`` marked ones. Close to ``k / (2 (n - 1) - k)``.
+    The number of neighbors that a row has on both sides is then hypergeometric: ``k`` draws without
+    replacement from ``n - 1`` rows, of which ``k`` are marked. Close to ``k / (2 (n - 1) - k)``.
 
     Raises:
         ValueError: ``k`` does not lie in [1, n - 1].
@@ -68,7 +68,7 @@ def shared_probabilities(n: int, k: int) -> Float[Tensor, " k+1"]:
 
 
 def _rank_similarity_of_shared(k: int) -> Tensor:
-    """Mean rank similarity of a row that shares 0, 1, ... k neighbours whose ranks are unrelated."""
+    """Mean rank similarity of a row that shares 0, 1, ... k neighbors whose ranks are unrelated."""
     shared = torch.arange(k + 1, dtype=torch.float64)
     harmonic = torch.cat([torch.ones(1), (1 / shared[1:]).cumsum(dim=0)])
     return shared * rank_weights(k).mean() / harmonic
@@ -77,9 +77,9 @@ def _rank_similarity_of_shared(k: int) -> Tensor:
 def expected_max_cosine(n_reference: int, d_in: int, absolute: bool = False) -> float:
     """Mean of the highest cosine of a direction with ``n_reference`` independent isotropic ones.
 
-    What :func:`~saesim_pl.functional.mean_max_cosine_similarity` gives for Gaussian dictionaries of this
+    Expected :func:`~saesim_pl.functional.mean_max_cosine_similarity` of Gaussian dictionaries of this
     shape: .19 for 512 rows of 256 columns. With t = sin(angle) the angle has density cos(angle)^(d_in - 2),
-    which is summed up numerically (to 1e-6).
+    which is integrated numerically (to 1e-6).
 
     Args:
         n_reference: Directions to choose from.

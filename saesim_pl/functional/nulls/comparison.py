@@ -1,4 +1,4 @@
-"""A score beside what chance gives."""
+"""A score compared with chance."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Comparison:
-    """A score and the scores of a null, in which what the measure looks for is absent by construction.
+    """A score and the scores of a null, which by construction lacks the relation that is measured.
 
     Attributes:
         value: The score.
@@ -20,7 +20,7 @@ class Comparison:
             null without spread gives 0 where the value equals it, else an infinity of the right sign.
         p_value: Share of the null's scores at least as good as the value, the value itself counted
             among them: ``(b + 1) / (m + 1)``, never 0.
-        n_permutations: How many scores of the null were taken.
+        n_permutations: Number of the null's scores.
     """
 
     value: float
@@ -38,7 +38,7 @@ def compared(
     dtype: torch.dtype,
     bounded: bool = True,
 ) -> Comparison:
-    """A value among those of a null, after Phipson and Smyth (2010).
+    """Comparison of a value with the scores of a null, after Phipson and Smyth (2010).
 
     A score of the null that would equal the value in exact arithmetic must count as reaching it, or
     rounding alone could make a constant measure significant. So the bound is loosened by
@@ -48,7 +48,7 @@ def compared(
         value: The score.
         null: Scores of the null, in float64.
         higher_is_better: Whether a better score is a higher one.
-        dtype: What the scores were computed in.
+        dtype: Dtype in which the scores were computed.
         bounded: Whether the scores have a range, of about 1.
     """
     mean, std = float(null.mean()), float(null.std())
@@ -64,7 +64,7 @@ def compared(
 
 
 def rounding(value: float, null: Float[Tensor, " m"], dtype: torch.dtype, bounded: bool) -> float:
-    """How far two scores may lie apart that are equal in exact arithmetic.
+    """Largest difference of two scores that are equal in exact arithmetic.
 
     A score of range 1 is a difference or ratio of numbers near 1, so its error does not shrink with it. A
     distance without bounds has the scale of the data, and so has its error.

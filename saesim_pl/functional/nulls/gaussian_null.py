@@ -1,4 +1,4 @@
-"""What a measure gives when one side is Gaussian noise."""
+"""A measure's scores when one side is Gaussian noise."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -30,17 +30,18 @@ def gaussian_null(
 ) -> Comparison:
     """A measure's score, and its scores when ``b`` is replaced by Gaussian matrices that resemble it.
 
-    Tests that ``b`` holds more of what ``a`` has than noise does. Works for measures that see no pairing
-    too. Noise has mean 0: a uniform baseline on [0, 1) would share a direction with every other.
+    Tests whether ``b`` resembles ``a`` more than noise does. Also works for measures that ignore the
+    pairing. Noise has mean 0: a uniform baseline on [0, 1) would share a direction with every other such
+    matrix.
 
     Args:
         measure: A function of this package.
         a: Rows, kept.
         b: Rows, replaced.
-        match: What the noise shares with ``b``: its ``shape`` and Frobenius norm, the norm of each row
-            (``row_norms``), or all singular values (``spectrum``), their directions drawn uniformly.
+        match: Property of ``b`` that the noise keeps: its ``shape`` and Frobenius norm, the norm of each row
+            (``row_norms``), or all singular values (``spectrum``), with directions drawn uniformly.
         n_draws: Matrices of noise, at least 2.
-        seed: Of the noise, which is the same on every device and leaves the global generator alone.
+        seed: Seed of the noise, which is the same on every device; the global generator is not used.
         options: Passed on to the measure.
 
     Returns:

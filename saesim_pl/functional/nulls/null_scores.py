@@ -1,4 +1,4 @@
-"""Scores of many draws, shared out to threads, and the comparison of a score with them."""
+"""Scores of many draws, computed in several threads, and the comparison of a score with them."""
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +21,7 @@ _AT_ONCE = 16
 def null_generator(seed: int) -> torch.Generator:
     """A generator on the CPU that no other use of ``seed`` shares.
 
-    Data made from seed 0 would otherwise meet itself among the noise drawn from seed 0.
+    Otherwise noise drawn from seed 0 could repeat data drawn from seed 0.
     """
     return torch.Generator().manual_seed(seed ^ _NULLS)
 
@@ -32,9 +32,9 @@ def null_scores(
     """The score of every draw, in order, in float64 on the CPU, without a warning for each.
 
     Args:
-        pool: Threads, of :func:`~saesim_pl.functional.single_threads`.
+        pool: Threads from :func:`~saesim_pl.functional.single_threads`.
         score: Score of one draw.
-        draws: Drawn one after the other, a few ahead.
+        draws: Draws, generated in order, a few ahead.
     """
     draws, values = iter(draws), list[Tensor]()
     with torch.no_grad(), warnings.catch_warnings():
@@ -53,16 +53,16 @@ def compared_with_draws(
     options: Mapping[str, Any],
     dtype: torch.dtype,
 ) -> Comparison:
-    """The observed score among those of the draws; where rounding blurs which is better, in float64.
+    """Comparison of the observed score with the draws' scores, in float64 if rounding hides the order.
 
     Args:
-        pool: Threads, of :func:`~saesim_pl.functional.ground.single_threads.single_threads`.
-        score_in: For a dtype, the score of one draw computed in it.
+        pool: Threads from :func:`~saesim_pl.functional.ground.single_threads.single_threads`.
+        score_in: Function of a dtype that returns the score of one draw, computed in that dtype.
         observed: The draw that was observed.
         draws: Makes the same draws each time.
-        measure: Whose scores they are.
-        options: Of the measure.
-        dtype: Of the inputs.
+        measure: The measure.
+        options: Options of the measure.
+        dtype: Dtype of the inputs.
     """
     declaration = declaration_of(measure)
     better, bounded = declaration.higher_is_better(options), None not in declaration.bounds(options)

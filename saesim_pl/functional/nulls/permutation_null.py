@@ -1,4 +1,4 @@
-"""What a measure gives when rows are paired at random."""
+"""A measure's scores when rows are paired at random."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,23 +24,23 @@ def permutation_null(
     seed: int = 0,
     **options: Any,
 ) -> Comparison:
-    """A measure's score, and its scores when the rows of ``b`` are paired with those of ``a`` at random.
+    """A measure's score, and its scores when the rows of both sides are paired at random.
 
-    Tests that the pairing carries something: under the null any order of the rows is as likely. Where a
-    measure comes in two halves, what no re-pairing changes is computed once. P-values of many tests are
-    adjusted by ``scipy.stats.false_discovery_control`` (Benjamini and Hochberg 1995), which refuses NaN.
-    Phipson and Smyth (2010) say why the observed order counts as one of the permutations.
+    Tests whether the pairing matters: under the null all orders of the rows are equally likely. If a
+    measure comes in two halves, the part that no re-pairing changes is computed once. P-values of many
+    tests are adjusted by ``scipy.stats.false_discovery_control`` (Benjamini and Hochberg 1995), which
+    refuses NaN. Phipson and Smyth (2010) say why the observed order counts as one of the permutations.
 
     Args:
         measure: A function of this package, such as :func:`~saesim_pl.functional.linear_cka`.
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
         n_permutations: Random pairings, at least 2; the p-value is at least ``1 / (n_permutations + 1)``.
-        seed: Of the pairings, which are the same on every device and leave the global generator alone.
+        seed: Seed of the pairings, which are the same on every device; the global generator is not used.
         options: Passed on to the measure.
 
     Returns:
-        The comparison; low p-values speak for the pairing, whether the measure is a similarity or not.
+        The comparison; low p-values are evidence for the pairing, whether the measure is a similarity or not.
 
     Raises:
         ValueError: Rows that cannot be paired, fewer than 2 permutations, or a measure that is undeclared
@@ -75,7 +75,7 @@ def permutation_null(
 
 
 def check_depends_on_pairing(measure: Callable[..., Tensor]) -> None:
-    """Refuse a measure that reordering the rows of one side leaves alone, with ``ValueError``."""
+    """Refuse a measure that does not depend on the pairing of rows, with ``ValueError``."""
     if declaration_of(measure).needs == "sides":
         raise ValueError(
             f"{measure.__name__} does not depend on how rows are paired, so permuting the pairing leaves it "

@@ -1,4 +1,4 @@
-"""What a measure gives for random pairs of rows, beside chosen ones."""
+"""A measure's scores for chosen pairs of rows and for random ones."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -27,16 +27,16 @@ def subset_null(
 ) -> Comparison:
     """The score of some pairs of rows, and the scores of as many pairs drawn at random from all.
 
-    Tests that a subset, such as the features of one concept, is more alike than any subset of its size.
-    Pairs stay pairs, so it says nothing about the pairing.
+    Tests whether the sides are more similar on a subset, such as the features of one concept, than on a
+    random subset of its size. Pairs stay intact, so it does not test the pairing.
 
     Args:
         measure: A function of this package.
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
         chosen: Different rows, fewer than all.
         n_draws: Random subsets, at least 2.
-        seed: Of the subsets, which are the same on every device and leave the global generator alone.
+        seed: Seed of the subsets, which are the same on every device; the global generator is not used.
         options: Passed on to the measure.
 
     Returns:
@@ -44,7 +44,7 @@ def subset_null(
 
     Raises:
         ValueError: A measure that is undeclared or whose rows are not paired, rows that cannot be paired,
-            indices that are no proper subset, fewer than 2 draws, or a subset that the measure refuses.
+            indices that are not a proper subset, fewer than 2 draws, or a subset that the measure refuses.
 
     Example:
         >>> import torch

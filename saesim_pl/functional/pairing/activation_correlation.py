@@ -19,7 +19,7 @@ _PRODUCTS_AT_ONCE = 2**21
 def activation_correlation(
     latents_a: Float[Tensor, "n d_sae_a"], latents_b: Float[Tensor, "n d_sae_b"]
 ) -> Scores:
-    """Correlation of every latent of ``a`` with every latent of ``b``, made block by block when asked for.
+    """Correlation of every latent of ``a`` with every latent of ``b``, computed block by block on demand.
 
     A latent that never changes has correlation 0 with everything and is dead. Independent latents
     correlate by about ``sqrt(2 / (pi n))`` in absolute value.
@@ -46,7 +46,7 @@ def centred_columns(latents: Float[Tensor, "n d"]) -> Float[Tensor, "d n"]:
 
 
 class SumCorrelation(Scores):
-    """Correlation from sums over samples, made block by block when asked for.
+    """Correlation from sums over samples, computed block by block on demand.
 
     Args:
         sums: Number of samples, sums and sums of squares of each latent, sums of products of each pair.
@@ -67,7 +67,7 @@ class SumCorrelation(Scores):
 
 
 def _inverse_spread(n: Tensor, total: Tensor, square: Tensor) -> Tensor:
-    """One over the root of the summed squared deviations; 0 where these are but rounding."""
+    """One over the root of the summed squared deviations; 0 where these are only rounding errors."""
     deviation = square - total.square() / n
     alive = deviation > 16 * torch.finfo(torch.float64).eps * square
     return torch.where(alive, deviation, 1.0).rsqrt().where(alive, 0.0)
@@ -128,7 +128,7 @@ def _add_dense(sums: ActivationSums, latents_a: Tensor, latents_b: Tensor) -> No
 
 
 def _add_columns(total: Tensor, square: Tensor, latents: Tensor) -> Tensor:
-    """Add each column's sum and sum of squares; returns the sums of these latents alone."""
+    """Add each column's sum and sum of squares; returns the sums of only these latents."""
     added = torch.zeros_like(total)
     for rows in latents.split(256):
         exact = rows.double()

@@ -1,4 +1,4 @@
-"""Best partner of every row, from scores that are made block by block."""
+"""Best partner of every row, from scores that are computed block by block."""
 
 import torch
 from jaxtyping import Float
@@ -14,7 +14,7 @@ Pairs = tuple[Tensor, Tensor, Tensor]
 def highest_scores(
     scores: Scores, columns: bool, memory_budget: int = MEMORY_BUDGET
 ) -> tuple[Float[Tensor, " n_a"], Float[Tensor, " n_b"]]:
-    """Highest score of every row and, if asked for, of every column; dead ones score 0 and take part."""
+    """Highest score of every row and, if asked for, of every column; dead ones score 0 and are included."""
     # Results go into memory taken beforehand: small tensors kept between large blocks would fragment the
     # heap, and each block would take fresh memory.
     best_a, best_b = (scores.live_a.new_full((n,), -torch.inf, dtype=scores.dtype) for n in scores.shape)

@@ -24,7 +24,7 @@ class BestBothWays:
     score_b: Float[Tensor, " n_b"]
 
     def swapped(self) -> "BestBothWays":
-        """The same seen from the other side."""
+        """The same with the sides exchanged."""
         return BestBothWays(self.index_b, self.score_b, self.index_a, self.score_a)
 
     def argmax(self) -> Matching:

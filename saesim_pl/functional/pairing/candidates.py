@@ -1,4 +1,4 @@
-"""Assignment among the best candidates of each row and column, for sides too large to assign whole."""
+"""Assignment among the best candidates of each row and column, where an exact one would be too large."""
 
 import torch
 from scipy.sparse import csr_array
@@ -18,19 +18,19 @@ def best_candidates(
     """Pairs that are among the best of their row or of their column, each once, sorted by row.
 
     Args:
-        scores: What is to be maximised.
+        scores: Scores to maximize.
         index_a: Rows to consider, on the CPU.
         index_b: Columns to consider, on the CPU.
         memory_budget: Bytes for temporaries.
-        n_candidates: How many of each row and of each column.
+        n_candidates: Number of candidates of each row and of each column.
     """
     n_b, device = len(index_b), scores.live_a.device
     everything = n_b == scores.shape[1]
     of_rows: list[Tensor] = []
-    # Best scores of each column so far and the rows they stand in.
+    # Best scores of each column so far and their rows.
     best = torch.empty(n_b, 0, dtype=scores.dtype, device=device)
     best_row = torch.empty(n_b, 0, dtype=torch.int64, device=device)
-    # Large blocks, for each of them costs a merge of all columns' candidates.
+    # Large blocks, since each of them costs a merge of all columns' candidates.
     for block in row_blocks(len(index_a), 2 * scores.bytes_per_row, memory_budget, largest=memory_budget):
         rows = scores.rows(index_a[block].to(device))
         rows = rows if everything else rows[:, index_b.to(device)]

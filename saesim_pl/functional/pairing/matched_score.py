@@ -9,8 +9,8 @@ from saesim_pl.functional.pairing.matching import Matching
 def matched_score(matching: Matching) -> Float[Tensor, ""]:
     """Mean over the pairs of a matching of the score that paired them: their correlation, or their cosine.
 
-    Rows that were sought a partner for and found none count as 0; see ``Matching.n_sought``. Independent
-    latents score far above 0, since each pair is the best of many: read it beside its null.
+    Rows for which a partner was sought and not found count as 0; see ``Matching.n_sought``. Independent
+    latents score far above 0, since each pair is the best of many: compare it with its null.
 
     Args:
         matching: The pairs.
@@ -19,7 +19,8 @@ def matched_score(matching: Matching) -> Float[Tensor, ""]:
         Score in [-1, 1]; 0 without pairs.
 
     Example:
-        >>> from saesim_pl.functional import match_by_correlation
+        >>> import torch
+        >>> from saesim_pl.functional import match_by_correlation, matched_score
         >>> matching = match_by_correlation(torch.tensor([[0.9, 0.1], [0.2, 0.5]]))
         >>> round(float(matched_score(matching)), 2)
         0.7

@@ -32,10 +32,10 @@ class Matching:
     Args:
         index_a: Row of ``a`` in each pair.
         index_b: Row of ``b`` in each pair.
-        score: What the pairing compared, for each pair.
-        sizes: How many rows ``a`` and ``b`` have.
-        n_sought: How many pairs the rule asked for, those that it did not find included; None where the
-            number found is all it asked for.
+        score: Score by which each pair was chosen.
+        sizes: Numbers of rows of ``a`` and ``b``.
+        n_sought: Number of pairs that the rule sought, including pairs not found; None if it found all of
+            them.
 
     Raises:
         ValueError: Lengths differ, indices are not int64, one lies outside its side, or there are more
@@ -62,7 +62,7 @@ class Matching:
 
     @property
     def n_unique_b(self) -> int:
-        """How many different rows of ``b`` are used."""
+        """Number of different rows of ``b`` that are used."""
         return len(self.index_b.unique())
 
     @property
@@ -105,7 +105,7 @@ def match_by_cosine(
     """Pair rows by their cosine. Zero rows are never paired; ties go to the lower index.
 
     ``argmax`` gives each row of ``a`` its best row of ``b``, many to one. ``mutual`` keeps the pairs that
-    are each other's best. ``hungarian`` is one to one and maximises the sum of the scores.
+    are each other's best. ``hungarian`` is one to one and maximizes the sum of the scores.
 
     Args:
         a: Rows, any scale.
@@ -144,8 +144,8 @@ def match_by_correlation(
     Latents of zero variance, whose correlation is 0 with everything, are never paired.
 
     Args:
-        correlation: Correlation of each latent of ``a`` with each of ``b``, or the form that is
-            made block by block: of :class:`~saesim_pl.metrics.ActivationCorrelation` or
+        correlation: Correlation of each latent of ``a`` with each of ``b``, or the form computed block by
+            block, from :class:`~saesim_pl.metrics.ActivationCorrelation` or
             :func:`~saesim_pl.functional.activation_correlation`.
         method: As in :func:`match_by_cosine`.
         min_score: Pairs below this correlation are dropped.

@@ -14,17 +14,17 @@ EXACT_BELOW = 8192**2
 
 
 def hungarian_pairs(scores: Scores, memory_budget: int = MEMORY_BUDGET, exact: bool | None = None) -> Pairs:
-    """Pairs of the one-to-one assignment that maximises the sum of scores, in order of their row of a.
+    """Pairs of the one-to-one assignment that maximizes the sum of scores, in order of their row of a.
 
-    Exact below 8192 x 8192. There, dead rows score 0 with everything, so that a live row may stay without
-    a partner where any live one would lower the sum; pairs with a dead row are left out. From that size on
-    only the 32 best partners of each live row and of each live column are considered, as many rows as
-    possible are paired among them, and what is left over is paired in the same way. At 4000 rows of 256
-    columns that lost nothing of the mean score where b is a noisy copy of a, nothing for independent rows
+    Exact below 8192 x 8192. There, dead rows score 0 with everything, so a live row may stay without a
+    partner if every live one would lower the sum; pairs with a dead row are left out. From that size on
+    only the 32 best partners of each live row and of each live column are considered. As many rows as
+    possible are paired among them, and the remaining rows are paired in the same way. At 4000 rows of 256
+    columns this lost nothing of the mean score where b is a noisy copy of a, nothing for independent rows
     and 1e-5 for clustered ones.
 
     Args:
-        scores: What to maximise.
+        scores: Scores to maximize.
         memory_budget: Bytes for blocks; the exact solution needs all scores at once.
         exact: Overrides the choice by size.
     """

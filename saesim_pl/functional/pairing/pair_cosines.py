@@ -1,4 +1,4 @@
-"""Cosines of the pairs that a matching made, by whatever it compared."""
+"""Cosines of the pairs of a matching, which may have compared other scores."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -13,7 +13,7 @@ def cosines_of_pairs(
     """Cosine of the two rows of each pair.
 
     Raises:
-        ValueError: The matching is of sides with other numbers of rows.
+        ValueError: The matching belongs to sides with other numbers of rows.
     """
     check_sizes(matching, a, b)
     a, b = same_precision(a, b)

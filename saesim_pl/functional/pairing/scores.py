@@ -1,4 +1,4 @@
-"""Matrices of scores between the rows of two sides that are never whole: they give rows on demand."""
+"""Matrices of scores between the rows of two sides, whose rows are computed on demand."""
 
 from abc import ABC, abstractmethod
 
@@ -19,7 +19,7 @@ class Scores(ABC):
     Args:
         live_a: Rows that may be paired.
         live_b: Columns that may be paired.
-        dtype: Of the scores.
+        dtype: Dtype of the scores.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class CosineScores(Scores):
 
 
 class MatrixScores(Scores):
-    """Scores that already stand in a matrix; a row or column of zeros is dead."""
+    """Scores given as a matrix; a row or column of zeros is dead."""
 
     def __init__(self, matrix: Float[Tensor, "n_a n_b"]) -> None:
         (self._matrix,) = same_precision(matrix)

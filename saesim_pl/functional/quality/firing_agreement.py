@@ -10,20 +10,20 @@ from saesim_pl.functional.ground.inputs import check_paired, check_same_width
 def firing_agreement(
     latents: Float[Tensor, "n n_pairs"], magnitudes: Float[Tensor, "n n_pairs"]
 ) -> dict[str, Float[Tensor, ""]]:
-    """Precision, recall and F1 of each latent's firing as a detector of its feature's, averaged over pairs.
+    """Precision, recall and F1 of each latent as a detector of its feature, averaged over pairs.
 
-    A pair is averaged over if its feature fired at all, else there was nothing to detect; a latent that
-    never fired scores 0. Beside each stands its value for firings independent of each other: with rates p
-    of the latent and q of the feature, precision q, recall p, F1 ``2 p q / (p + q)``. Unchanged by the
-    order of rows and of pairs, and by the size of what fires.
+    The average is over pairs whose feature fired, since otherwise there is nothing to detect; a latent that
+    never fired scores 0. Each score comes with its value for independent firing: with rates p of the latent
+    and q of the feature, precision q, recall p, F1 ``2 p q / (p + q)``. Unchanged by the order of rows and
+    of pairs, and by the magnitudes of those that fire.
 
     Args:
         latents: SAE activations, above 0 where a latent fires; column i belongs to feature i.
-        magnitudes: Of the true features, above 0 where one fires.
+        magnitudes: Magnitudes of the true features, above 0 where a feature fires.
 
     Returns:
-        ``precision``, ``recall``, ``f1`` and each with ``_chance``, in [0, 1]; ``n_pairs`` averaged over,
-        all 0 where no feature fired.
+        ``precision``, ``recall``, ``f1`` and each with ``_chance``, in [0, 1]; ``n_pairs``, the number of
+        pairs in the average; all 0 if no feature fired.
 
     Raises:
         ValueError: Shapes or devices differ, or an entry is not finite.
@@ -50,7 +50,7 @@ def agreement_from_counts(
     feature: Int64[Tensor, " n_pairs"],
     count: Int64[Tensor, ""],
 ) -> dict[str, Float[Tensor, ""]]:
-    """From the rows in which both, the latent, and the feature fired, of ``count`` rows."""
+    """Scores from the numbers of rows, of ``count``, in which both, the latent, and the feature fired."""
     seen = feature > 0
     both, latent, feature = (rows[seen].double() for rows in (both, latent, feature))
     silent = latent == 0

@@ -9,7 +9,8 @@ from saesim_pl.functional.ground.inputs import check_matrix
 def firing_frequency(latents: Float[Tensor, "n d_sae"]) -> Float[Tensor, " d_sae"]:
     """Share of the rows in which each latent is above 0.
 
-    Their sum is L0, the mean number of latents that fire in a row; those at 0 are dead on these rows.
+    Their sum is L0, the mean number of latents that fire in a row; latents with share 0 are dead on these
+    rows.
 
     Args:
         latents: SAE activations.

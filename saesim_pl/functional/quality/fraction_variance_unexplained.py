@@ -50,9 +50,9 @@ def fvu_from_moments(
     square: Float[Tensor, ""],
     count: Int64[Tensor, ""],
 ) -> Float[Tensor, ""]:
-    """From the summed squared error and the sums, summed squares and number of the rows of ``x``.
+    """The fraction from the summed squared error and the sums, summed squares and number of rows of ``x``.
 
-    NaN, with a warning, where the rows have no variance; NaN too where an error or a row was.
+    NaN, with a warning, where the rows have no variance; NaN too if an error or a row was NaN.
     """
     variance = square - total.square().sum() / count
     # Rounding leaves this much of the variance of a constant.

@@ -9,16 +9,16 @@ from saesim_pl.functional.ground.inputs import check_paired, check_same_width, u
 def reconstruction_cosine(x: Float[Tensor, "n d_in"], x_hat: Float[Tensor, "n d_in"]) -> Float[Tensor, ""]:
     """Mean over rows of the cosine between ``x`` and ``x_hat``; a zero row on either side counts 0.
 
-    Blind to the scale of each row, so it sees what the fraction of variance unexplained hides behind
-    shrinkage, and not the shrinkage itself. Unchanged by one rotation of both arguments. 0 on average
-    for directions that have nothing to do with each other.
+    Ignores the scale of each row, so it measures errors of direction, which the fraction of variance
+    unexplained mixes with shrinkage, and not the shrinkage itself. Unchanged by one rotation of both
+    arguments. 0 on average for unrelated directions.
 
     Args:
         x: Activations.
         x_hat: Their reconstruction.
 
     Returns:
-        Cosine in [-1, 1]; 1 when every row is met up to a positive factor.
+        Cosine in [-1, 1]; 1 when every reconstruction is a positive multiple of its row.
 
     Raises:
         ValueError: Shapes or devices differ, or an entry is not finite.

@@ -9,7 +9,7 @@ from saesim_pl.functional.ground.inputs import check_paired, check_same_width
 def relative_reconstruction_bias(
     x: Float[Tensor, "n d_in"], x_hat: Float[Tensor, "n d_in"]
 ) -> Float[Tensor, ""]:
-    """The factor ``gamma`` by which ``x_hat`` is to be divided to come closest to ``x``.
+    """The factor ``gamma`` for which ``x_hat / gamma`` is closest to ``x``.
 
     ``gamma = argmin E|x_hat / gamma - x|^2 = E|x_hat|^2 / E<x_hat, x>``. Below 1 the reconstruction is too
     short, the shrinkage of an L1 penalty; above 1 too long. Multiplying ``x_hat`` by a number multiplies

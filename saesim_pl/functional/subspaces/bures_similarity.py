@@ -1,4 +1,4 @@
-"""Normalised Bures similarity (Tang et al. 2020): the cosine of the angular Procrustes distance."""
+"""Normalized Bures similarity (Tang et al. 2020): the cosine of the angular Procrustes distance."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -14,13 +14,13 @@ from saesim_pl.functional.subspaces.paired_sums import PairedSums, from_rows
     blind=(Blind("orthogonal column_permutation isotropic_scale translation"),),
 )
 def bures_similarity(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -> Float[Tensor, ""]:
-    """Sum of the singular values of the centred ``a^T b`` over the two Frobenius norms.
+    """Sum of the singular values of the centered ``a^T b`` over the two Frobenius norms.
 
     Independent data scores near ``sqrt(d / n)``.
 
     Args:
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
 
     Returns:
         Similarity in [0, 1]; 0 when a side has no variance.

@@ -12,7 +12,7 @@ from saesim_pl.functional.subspaces.paired_sums import PairedSums
 def canonical_correlations_from_sums(sums: PairedSums) -> Float[Tensor, " rank"]:
     """Correlations of the best-correlated, mutually uncorrelated directions, descending.
 
-    As many as the smaller rank of the two centred inputs, so that a dead column adds none.
+    As many as the smaller rank of the two centered inputs, so that a dead column adds none.
     """
     warn_saturated("canonical correlation", int(sums.n), max(sums.ab.shape))
     return canonical_correlations(whitening(sums.aa).T @ sums.ab @ whitening(sums.bb))

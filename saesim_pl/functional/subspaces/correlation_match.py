@@ -29,8 +29,8 @@ def correlation_match(
     Independent columns reach up to about ``sqrt(2 log(d) / n)``, the largest of ``d`` chance correlations.
 
     Args:
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
         assignment: ``hard``: the best one-to-one partners, of the narrower side; ``a_to_b``: each column
             of ``a`` and its best in ``b``, repeats allowed; ``b_to_a``; ``soft``: the mean of those two.
 

@@ -17,11 +17,11 @@ from saesim_pl.functional.subspaces.paired_sums import PairedSums, checked, from
 def eigenspace_overlap(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -> Float[Tensor, ""]:
     """Overlap of the column spans: ``||U^T V||_F^2 / max(d_a, d_b)`` with their left singular vectors.
 
-    Nothing is centred. Independent data scores ``min(d_a, d_b) / n``.
+    Nothing is centered. Independent data scores ``min(d_a, d_b) / n``.
 
     Args:
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
 
     Returns:
         Similarity in [0, 1]; 1 needs equal spans of full rank.

@@ -24,13 +24,13 @@ def gulp_distance(
 ) -> Float[Tensor, ""]:
     """Squared GULP distance: the mean squared gap between ridge predictions over all targets.
 
-    Sides are centred and scaled to squared Frobenius norm n first. With ``regularization`` 0 it is
+    Sides are centered and scaled to squared Frobenius norm n first. With ``regularization`` 0 it is
     ``rank_a + rank_b - 2 sum rho^2`` over the canonical correlations, which for independent data is
     near ``d_a + d_b``.
 
     Args:
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
         regularization: Ridge penalty, 0 or more, in units of a side's total variance.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Centred kernel alignment with a linear kernel (Kornblith et al. 2019)."""
+"""Centered kernel alignment with a linear kernel (Kornblith et al. 2019)."""
 
 import math
 from typing import Literal
@@ -31,13 +31,13 @@ def linear_cka(
     estimator: Literal["biased", "debiased"] = "biased",
     form: Literal["similarity", "angle"] = "similarity",
 ) -> Float[Tensor, ""]:
-    """How alike the two sides' matrices of inner products between centred rows are.
+    """Similarity of the two sides' matrices of inner products between centered rows.
 
     Independent data scores about ``d / n`` when biased, 0 on average when debiased.
 
     Args:
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
         estimator: ``biased``, or ``debiased``: the ratio of unbiased HSIC estimates (Song et al. 2007),
             which needs at least 4 rows.
         form: ``similarity``, or its arccos, a metric ``angle`` (Williams et al. 2021).
@@ -84,7 +84,7 @@ def linear_cka_from_sums(
 def unbiased_hsic(square: Tensor, fourth: Tensor, traces: Tensor, n: Tensor) -> Float[Tensor, ""]:
     """HSIC of two linear kernels without their diagonals, times ``n (n - 3)``; all sums about the mean.
 
-    With centred rows ``u, v`` every sum over the kernels' entries reduces to three: ``square`` is
+    With centered rows ``u, v`` every sum over the kernels' entries reduces to three: ``square`` is
     ``||sum u v^T||_F^2``, ``fourth`` is ``sum |u|^2 |v|^2``, ``traces`` is ``sum |u|^2 sum |v|^2``.
     """
     if n < 4:

@@ -29,13 +29,13 @@ def linear_regression_r2(
     b: Float[Tensor, "n d_b"],
     direction: Literal["a_to_b", "b_to_a"] = "a_to_b",
 ) -> Float[Tensor, ""]:
-    """In-sample R2 of predicting the centred rows of one side from those of the other.
+    """In-sample R2 of predicting the centered rows of one side from the centered rows of the other.
 
     Independent data reaches ``d / (n - 1)``, with ``d`` the width of the predicting side.
 
     Args:
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
         direction: ``a_to_b`` predicts ``b`` from ``a``.
 
     Returns:

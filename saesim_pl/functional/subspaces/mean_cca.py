@@ -30,16 +30,16 @@ def mean_cca(
     b: Float[Tensor, "n d_b"],
     statistic: Literal["mean", "trimmed", "squared"] = "mean",
 ) -> Float[Tensor, ""]:
-    """Mean canonical correlation of the column-centred inputs.
+    """Mean canonical correlation of the column-centered inputs.
 
     Independent Gaussian data has squared correlations near ``max(d_a, d_b) / n``; from ``n <= d`` on,
     everything scores 1.
 
     Args:
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
-        statistic: ``mean`` of all correlations; ``trimmed`` to the leading ones that first make up 0.98
-            of their sum; mean of the ``squared`` correlations.
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
+        statistic: ``mean`` of all correlations; ``trimmed`` to the fewest leading ones that make up 0.98 of
+            their sum; mean of the ``squared`` correlations.
 
     Returns:
         Similarity in [0, 1].

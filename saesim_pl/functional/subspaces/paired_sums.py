@@ -1,4 +1,4 @@
-"""What a stream of paired rows must leave behind for every measure made of second and fourth moments."""
+"""Sums over paired rows that suffice for every measure made of second and fourth moments."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -100,12 +100,12 @@ def joined(first: PairedSums, second: PairedSums) -> PairedSums:
 
 
 def added(first: PairedSums, second: PairedSums) -> PairedSums:
-    """Plain addition: right only for sums about one and the same point."""
+    """Plain addition: correct only for sums about the same point."""
     return PairedSums(*(getattr(first, f.name) + getattr(second, f.name) for f in fields(PairedSums)))
 
 
 def about(sums: PairedSums, point_a: Float[Tensor, " d_a"], point_b: Float[Tensor, " d_b"]) -> PairedSums:
-    """The same rows' sums about other points than their means; about zero they are the uncentred ones."""
+    """The same rows' sums about other points than their means; about zero they are the uncentered ones."""
     mean_a, mean_b = sums.means
     s, t = point_a - mean_a, point_b - mean_b
     return replace(
@@ -142,7 +142,7 @@ def uncentered(sums: PairedSums) -> PairedSums:
 
 
 def settled(sums: PairedSums) -> PairedSums:
-    """Sums whose constant columns have exactly no variance, where rounding had left a trace."""
+    """Sums in which constant columns have exactly zero variance, without rounding errors."""
     eps = 16 * torch.finfo(sums.aa.dtype).eps
     mean_a, mean_b = sums.means
     alive_a = sums.aa.diagonal() > sums.n * (eps * mean_a).square()
@@ -165,7 +165,7 @@ def from_rows(
 
 
 def checked(sums: PairedSums) -> PairedSums:
-    """:func:`settled` sums, refused without rows and warned about when they are few.
+    """:func:`settled` sums; refuses sums without rows and warns of few rows.
 
     Raises:
         ValueError: There are no rows, or one of them held NaN or an infinity.

@@ -29,14 +29,14 @@ def pwcca(
 ) -> Float[Tensor, ""]:
     """Mean canonical correlation, weighted by how much of one side's columns each direction carries.
 
-    The weight of a canonical direction is the sum of its absolute inner products with the centred
-    columns of the side that weighs, so rotating that side changes the value, rotating the other does not.
-    Independent data scores as in :func:`~saesim_pl.functional.mean_cca`. The authors' released code
-    weighs differently, without centring; this follows the paper.
+    The weight of a canonical direction is the sum of its absolute inner products with the centered
+    columns of the side ``weights_from``, so rotating that side changes the value and rotating the other
+    does not. Independent data scores as in :func:`~saesim_pl.functional.mean_cca`. The authors' released
+    code weighs differently, without centering; this follows the paper.
 
     Args:
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
         weights_from: The side whose columns weigh.
 
     Returns:

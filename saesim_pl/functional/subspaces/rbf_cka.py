@@ -1,4 +1,4 @@
-"""Centred kernel alignment with a Gaussian kernel (Kornblith et al. 2019)."""
+"""Centered kernel alignment with a Gaussian kernel (Kornblith et al. 2019)."""
 
 import torch
 from jaxtyping import Float
@@ -22,16 +22,16 @@ from saesim_pl.functional.halves import Halves, inner_product_halves
 def rbf_cka(
     a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"], bandwidth: float = 1.0
 ) -> Float[Tensor, ""]:
-    """How alike the two sides' matrices of Gaussian kernel values between rows are.
+    """Similarity of the two sides' matrices of Gaussian kernel values between rows.
 
     The kernel is ``exp(-d^2 / (2 bandwidth^2 m))`` with ``m`` the median of all n x n squared distances,
-    those of rows to themselves included; where more than half of those are 0, their mean. Biased:
-    independent data scores well above 0 when rows are few or the bandwidth small. Distances are made
-    block by block, and made again in each of three passes.
+    including each row's 0 to itself, or their mean if more than half of them are 0. Biased:
+    independent data scores well above 0 when rows are few or the bandwidth small. Distances are computed
+    block by block, and again in each of three passes.
 
     Args:
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
         bandwidth: Width of the kernel, in root median distances.
 
     Returns:
@@ -57,7 +57,7 @@ def rbf_cka(
 
 
 def rbf_cka_halves(bandwidth: float = 1.0) -> Halves:
-    """:func:`rbf_cka` in its two halves: doubly centred n x n kernels of norm 1, and their product."""
+    """:func:`rbf_cka` in its two halves: doubly centered n x n kernels of norm 1, and their product."""
     check_bandwidth(bandwidth)
 
     def prepare(rows: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ def rbf_cka_halves(bandwidth: float = 1.0) -> Halves:
 
 
 def kernel_blocks(rows: Float[Tensor, "n d"], bandwidth: float) -> Block:
-    """Kernel values of some rows with all, made when asked for."""
+    """Kernel values of some rows with all, computed on demand."""
     n, squares = len(rows), distance_blocks(rows, "squared_euclidean")
     # No two rows are further apart than twice the longest is from the mean.
     highest = 4.01 * (rows.double() - rows.double().mean(0)).square().sum(1).max()
@@ -90,6 +90,6 @@ def unit_centered(matrix: Float[Tensor, "n n"]) -> Float[Tensor, "n n"]:
     means = matrix.mean(0)
     matrix = matrix - means - means[:, None] + means.mean()
     norm = matrix.norm()
-    # A constant matrix leaves rounding errors only, which must not be blown up to norm 1.
+    # A constant matrix leaves rounding errors only, which must not be scaled up to norm 1.
     negligible = norm <= 64 * torch.finfo(matrix.dtype).eps * means.norm() * len(means) ** 0.5
     return torch.where(negligible, 0.0, matrix / norm.where(norm > 0, 1.0))

@@ -44,13 +44,13 @@ def svcca(
     """Mean canonical correlation of the leading principal components of each side.
 
     Independent data scores high unless there are many more rows than components: 0.98 at 100 rows of
-    256 columns. Read it beside its null, and beside :func:`svcca_components`.
+    256 columns. Compare it with its null, and see :func:`svcca_components`.
 
     Args:
-        a: Rows paired with those of ``b``.
-        b: Rows paired with those of ``a``.
+        a: Rows; row i is paired with row i of ``b``.
+        b: Rows; row i is paired with row i of ``a``.
         variance_share: Keep the fewest components that hold this share of a side's variance.
-        n_components: Keep this many of each side instead, or all that have variance if those are fewer.
+        n_components: Keep this many of each side instead, or all with variance if they are fewer.
 
     Returns:
         Similarity in [0, 1]: the mean over as many correlations as the side with fewer components has.
