@@ -21,7 +21,7 @@ from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_similarity
 from saesim_pl.functional.neighbors.joint_rank_jaccard import joint_rank_jaccard
 from saesim_pl.functional.neighbors.mutual_knn import mutual_knn
 from saesim_pl.functional.neighbors.nearest_neighbours import nearest_neighbours
-from saesim_pl.functional.neighbors.neighbour_sets import neighbour_overlap, permute_neighbours
+from saesim_pl.functional.neighbors.neighbor_sets import neighbour_overlap, permute_neighbours
 from saesim_pl.functional.neighbors.rank_similarity import rank_similarity
 from saesim_pl.functional.neighbors.second_order_cosine_similarity import second_order_cosine_similarity
 from saesim_pl.functional.nulls.bootstrap_interval import bootstrap_interval

@@ -5,8 +5,8 @@ from typing import Any, get_args
 from saesim_pl.checks import check_counts
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
 from saesim_pl.functional.ground.inputs import check_option
-from saesim_pl.functional.neighbors.paired_neighbours import MAX_CHANCE
-from saesim_pl.functional.neighbors.points import NeighbourMetric
+from saesim_pl.functional.neighbors.paired_neighbors import MAX_CHANCE
+from saesim_pl.functional.neighbors.points import Nearness
 from saesim_pl.metrics.rows_metric import RowsMetric
 
 
@@ -24,15 +24,15 @@ class NeighborMetric(RowsMetric):
     def __init__(
         self,
         k: int = 10,
-        metric: NeighbourMetric = "cosine",
+        metric: Nearness = "cosine",
         max_chance: float = MAX_CHANCE,
         memory_budget: int = MEMORY_BUDGET,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         check_counts(k=k)
-        check_option("metric", metric, get_args(NeighbourMetric))
+        check_option("metric", metric, get_args(Nearness))
         self.k = k
-        self.metric: NeighbourMetric = metric
+        self.metric: Nearness = metric
         self.max_chance = max_chance
         self.memory_budget = memory_budget

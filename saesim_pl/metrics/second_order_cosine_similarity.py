@@ -3,7 +3,7 @@
 from typing import Any
 
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
-from saesim_pl.functional.neighbors.paired_neighbours import MAX_CHANCE
+from saesim_pl.functional.neighbors.paired_neighbors import MAX_CHANCE
 from saesim_pl.functional.neighbors.second_order_cosine_similarity import second_order_cosine_similarity
 from saesim_pl.metrics.rows_metric import RowsMetric
 

@@ -22,8 +22,8 @@ from saesim_pl.functional import (
     rank_similarity,
     second_order_cosine_similarity,
 )
-from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_of_neighbours
-from saesim_pl.functional.neighbors.paired_neighbours import neighbour_halves
+from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_of_neighbors
+from saesim_pl.functional.neighbors.paired_neighbors import neighbor_halves
 from saesim_pl.metrics import ActivationCorrelation
 
 
@@ -91,7 +91,7 @@ def permutations(n: int = 2000, d: int = 256, m: int = 999) -> None:
     a, b = (torch.randn(n, d, generator=generator) for _ in range(2))
 
     def null() -> None:
-        halves = neighbour_halves(jaccard_of_neighbours)
+        halves = neighbor_halves(jaccard_of_neighbors)
         of_a, of_b = halves.prepare(a), halves.prepare(b)
         for _ in range(m):
             order = torch.randperm(n, generator=generator)

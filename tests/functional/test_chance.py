@@ -11,11 +11,11 @@ from saesim_pl.functional import (
     expected_rank_similarity,
     mean_max_cosine_similarity,
 )
-from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_of_neighbours
-from saesim_pl.functional.neighbors.joint_rank_jaccard import joint_rank_jaccard_of_neighbours
-from saesim_pl.functional.neighbors.mutual_knn import mutual_share_of_neighbours
-from saesim_pl.functional.neighbors.paired_neighbours import neighbour_halves
-from saesim_pl.functional.neighbors.rank_similarity import rank_similarity_of_neighbours
+from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_of_neighbors
+from saesim_pl.functional.neighbors.joint_rank_jaccard import joint_rank_jaccard_of_neighbors
+from saesim_pl.functional.neighbors.mutual_knn import mutual_share_of_neighbors
+from saesim_pl.functional.neighbors.paired_neighbors import neighbor_halves
+from saesim_pl.functional.neighbors.rank_similarity import rank_similarity_of_neighbors
 from tests.functional.test_matching import gaussian
 from tests.functional.test_neighbour_measures import Measure
 
@@ -23,16 +23,16 @@ from tests.functional.test_neighbour_measures import Measure
 @pytest.mark.parametrize(
     ("per_row", "expected"),
     [
-        (jaccard_of_neighbours, expected_jaccard),
-        (rank_similarity_of_neighbours, expected_rank_similarity),
-        (joint_rank_jaccard_of_neighbours, expected_joint_rank_jaccard),
-        (mutual_share_of_neighbours, lambda n, k: k / (n - 1)),
+        (jaccard_of_neighbors, expected_jaccard),
+        (rank_similarity_of_neighbors, expected_rank_similarity),
+        (joint_rank_jaccard_of_neighbors, expected_joint_rank_jaccard),
+        (mutual_share_of_neighbors, lambda n, k: k / (n - 1)),
     ],
 )
 @pytest.mark.parametrize(("n", "k"), [(60, 3), (80, 20)])
 def test_chance_is_what_random_pairings_give(per_row: Measure, expected: Callable, n: int, k: int) -> None:
     generator = torch.Generator().manual_seed(0)
-    halves = neighbour_halves(per_row, k, max_chance=1)
+    halves = neighbor_halves(per_row, k, max_chance=1)
     of_a, of_b = halves.prepare(gaussian(0, n)), halves.prepare(gaussian(1, n))
     orders = [torch.randperm(n, generator=generator) for _ in range(200)]
     values = torch.stack([halves.repaired(of_a, of_b, order) for order in orders])

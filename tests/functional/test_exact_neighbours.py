@@ -13,7 +13,7 @@ from saesim_pl.functional import (
     rank_similarity,
     second_order_cosine_similarity,
 )
-from saesim_pl.functional.neighbors.points import NeighbourMetric
+from saesim_pl.functional.neighbors.points import Nearness
 
 
 def gaussian(n: int = 300, d: int = 32, seed: int = 0) -> Tensor:
@@ -50,7 +50,7 @@ def brute_force(x: Tensor, k: int, metric: str) -> Tensor:
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 @pytest.mark.parametrize("case", CASES)
-def test_neighbours_equal_brute_force(case: str, metric: NeighbourMetric) -> None:
+def test_neighbours_equal_brute_force(case: str, metric: Nearness) -> None:
     x = CASES[case]
     expected = brute_force(x, 10, metric)
     assert torch.equal(nearest_neighbours(x, 10, metric), expected)

@@ -19,7 +19,7 @@ from saesim_pl.functional import (
     rank_similarity,
     second_order_cosine_similarity,
 )
-from saesim_pl.functional.neighbors.points import NeighbourMetric
+from saesim_pl.functional.neighbors.points import Nearness
 from tests.functional.test_matching import gaussian, rotation
 
 Measure = Callable[..., Tensor]
@@ -74,7 +74,7 @@ def plain_value(name: str, x: np.ndarray, y: np.ndarray, k: int, metric: str) ->
 @pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 @pytest.mark.parametrize("k", [1, 4])
-def test_value_equals_plain_loops(measure: Measure, metric: NeighbourMetric, k: int) -> None:
+def test_value_equals_plain_loops(measure: Measure, metric: Nearness, k: int) -> None:
     a = gaussian(0, 25)
     b = a[:, :5] + 0.7 * gaussian(1, 25, 5)
     if measure is second_order_cosine_similarity and metric == "euclidean":

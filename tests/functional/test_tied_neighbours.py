@@ -18,8 +18,8 @@ from saesim_pl.functional import (
     second_order_cosine_similarity,
 )
 from saesim_pl.functional.ground.declaration import declaration_of
-from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_of_neighbours
-from saesim_pl.functional.neighbors.rank_similarity import rank_similarity_of_neighbours, rank_weights
+from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_of_neighbors
+from saesim_pl.functional.neighbors.rank_similarity import rank_similarity_of_neighbors, rank_weights
 from tests.functional.test_matching import rotation
 
 Measure = Callable[..., Tensor]
@@ -94,8 +94,8 @@ def test_expected_overlap_by_counting_all_ways() -> None:
     halves = declaration_of(mutual_knn).halves({"k": 2, "metric": "euclidean", "max_chance": 1}, 6)
     assert halves is not None
     sides = halves.prepare(a), halves.prepare(b)
-    assert jaccard_of_neighbours(*sides)[0].item() == pytest.approx(float(shared / (4 - shared)))
-    assert rank_similarity_of_neighbours(*sides)[0].item() == pytest.approx(float(total))
+    assert jaccard_of_neighbors(*sides)[0].item() == pytest.approx(float(shared / (4 - shared)))
+    assert rank_similarity_of_neighbors(*sides)[0].item() == pytest.approx(float(total))
 
 
 def test_a_row_without_direction_scores_as_chance_does() -> None:

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from saesim_pl.functional.geometry.centred_products import centred_correlation, distance_blocks
+from saesim_pl.functional.geometry.centered_products import centered_correlation, distance_blocks
 from saesim_pl.functional.geometry.dissimilarities import dissimilarity_matrix
 from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import check_paired
@@ -46,7 +46,7 @@ def distance_correlation(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -
     check_paired(a, b)
     warn_few_pairs(len(a))
     distances = distance_blocks(a, "euclidean"), distance_blocks(b, "euclidean")
-    value = centred_correlation(*distances, n=len(a)).clamp(0, 1).sqrt()
+    value = centered_correlation(*distances, n=len(a)).clamp(0, 1).sqrt()
     return value.to(torch.promote_types(a.dtype, torch.float32))
 
 

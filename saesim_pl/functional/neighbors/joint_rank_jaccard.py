@@ -5,19 +5,19 @@ from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
 from saesim_pl.functional.ground.declaration import declared
-from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_of_neighbours
-from saesim_pl.functional.neighbors.neighbour_sets import NeighbourSets
-from saesim_pl.functional.neighbors.paired_neighbours import (
+from saesim_pl.functional.neighbors.jaccard_similarity import jaccard_of_neighbors
+from saesim_pl.functional.neighbors.neighbor_sets import NeighborSets
+from saesim_pl.functional.neighbors.paired_neighbors import (
     BLIND_NEIGHBOURS,
     MAX_CHANCE,
     fewest_rows,
     mean_score,
-    neighbour_halves,
-    paired_neighbours,
+    neighbor_halves,
+    paired_neighbors,
     scores_of_rows,
 )
-from saesim_pl.functional.neighbors.points import NeighbourMetric
-from saesim_pl.functional.neighbors.rank_similarity import rank_similarity_of_neighbours
+from saesim_pl.functional.neighbors.points import Nearness
+from saesim_pl.functional.neighbors.rank_similarity import rank_similarity_of_neighbors
 
 
 @declared(
@@ -26,14 +26,14 @@ from saesim_pl.functional.neighbors.rank_similarity import rank_similarity_of_ne
     min_rows=fewest_rows,
     blind=BLIND_NEIGHBOURS,
     shown=({}, {"metric": "euclidean"}),
-    halves=lambda n_rows, **options: neighbour_halves(joint_rank_jaccard_of_neighbours, **options),
-    per_feature=lambda a, b, **options: scores_of_rows(joint_rank_jaccard_of_neighbours, a, b, **options),
+    halves=lambda n_rows, **options: neighbor_halves(joint_rank_jaccard_of_neighbors, **options),
+    per_feature=lambda a, b, **options: scores_of_rows(joint_rank_jaccard_of_neighbors, a, b, **options),
 )
 def joint_rank_jaccard(
     a: Float[Tensor, "n d_a"],
     b: Float[Tensor, "n d_b"],
     k: int = 10,
-    metric: NeighbourMetric = "cosine",
+    metric: Nearness = "cosine",
     max_chance: float = MAX_CHANCE,
     memory_budget: int = MEMORY_BUDGET,
 ) -> Float[Tensor, ""]:
@@ -68,13 +68,13 @@ def joint_rank_jaccard(
         >>> round(joint_rank_jaccard(a, b, k=3).item(), 3)
         0.136
     """
-    found = paired_neighbours(a, b, k, metric, max_chance, memory_budget)
-    return mean_score(joint_rank_jaccard_of_neighbours(*found), a, b)
+    found = paired_neighbors(a, b, k, metric, max_chance, memory_budget)
+    return mean_score(joint_rank_jaccard_of_neighbors(*found), a, b)
 
 
-def joint_rank_jaccard_of_neighbours(
-    neighbours_a: NeighbourSets, neighbours_b: NeighbourSets
+def joint_rank_jaccard_of_neighbors(
+    neighbours_a: NeighborSets, neighbours_b: NeighborSets
 ) -> Float[Tensor, " n"]:
     """Product of both similarities for each row."""
-    jaccard = jaccard_of_neighbours(neighbours_a, neighbours_b)
-    return jaccard * rank_similarity_of_neighbours(neighbours_a, neighbours_b)
+    jaccard = jaccard_of_neighbors(neighbours_a, neighbours_b)
+    return jaccard * rank_similarity_of_neighbors(neighbours_a, neighbours_b)

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import row_blocks
-from saesim_pl.functional.neighbors.neighbour_sets import NeighbourSets
+from saesim_pl.functional.neighbors.neighbor_sets import NeighborSets
 from saesim_pl.functional.neighbors.points import Points
 from saesim_pl.functional.neighbors.ties import Ties, no_group, places
 
@@ -131,10 +131,10 @@ class NearRows:
     def _keep(self, rows: Tensor, column: Tensor, group: Tensor) -> None:
         self._entries.append((rows * len(self._index) + column, group))
 
-    def sets(self) -> NeighbourSets:
+    def sets(self) -> NeighborSets:
         """Neighbors of all rows."""
         if not self._entries:
-            return NeighbourSets(self._index, self._tied)
+            return NeighborSets(self._index, self._tied)
         n, device = len(self._index), self._index.device
         rows = (~self._tied).nonzero()
         groups = places(self._k, device).repeat(len(rows), 1)
@@ -142,7 +142,7 @@ class NearRows:
         key, order = torch.cat([key for key, _ in self._entries]).sort()
         group = torch.cat([group for _, group in self._entries])[order]
         first = torch.searchsorted(key, torch.arange(n + 1, device=device) * n)
-        return NeighbourSets(self._index, self._tied, Ties(first, key % n, group, self._base))
+        return NeighborSets(self._index, self._tied, Ties(first, key % n, group, self._base))
 
 
 def _groups(starts: Bool[Tensor, "m c"]) -> Int64[Tensor, "m c 3"]:

@@ -9,8 +9,8 @@ from torch import Tensor
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET, row_blocks
 from saesim_pl.functional.ground.inputs import check_matrix, check_option
 from saesim_pl.functional.neighbors.near_rows import NearRows
-from saesim_pl.functional.neighbors.neighbour_sets import NeighbourSets
-from saesim_pl.functional.neighbors.points import NeighbourMetric, Points, points_of
+from saesim_pl.functional.neighbors.neighbor_sets import NeighborSets
+from saesim_pl.functional.neighbors.points import Nearness, Points, points_of
 from saesim_pl.product import product
 
 # Candidates beyond the k-th neighbor, among which float64 decides where the search cannot.
@@ -20,7 +20,7 @@ _SPARE = 4
 def nearest_neighbours(
     x: Float[Tensor, "n d"],
     k: int,
-    metric: NeighbourMetric = "cosine",
+    metric: Nearness = "cosine",
     memory_budget: int = MEMORY_BUDGET,
 ) -> Int64[Tensor, "n k"]:
     """The ``k`` nearest other rows of every row, nearest first, ties by lower index.
@@ -46,18 +46,18 @@ def nearest_neighbours(
         [[1], [0], [3], [2]]
     """
     check_matrix("x", x)
-    check_neighbours(len(x), k, metric)
+    check_neighbors(len(x), k, metric)
     return sets_of_points(points_of(x, metric), k, memory_budget).index
 
 
-def check_neighbours(n: int, k: int, metric: str) -> None:
+def check_neighbors(n: int, k: int, metric: str) -> None:
     """Refuse more neighbors than there are other rows, and unknown metrics."""
     if not 1 <= k < n:
         raise ValueError(f"k must lie in [1, n - 1]: got k={k} with n={n} rows")
-    check_option("metric", metric, get_args(NeighbourMetric))
+    check_option("metric", metric, get_args(Nearness))
 
 
-def sets_of_points(points: Points, k: int, memory_budget: int = MEMORY_BUDGET) -> NeighbourSets:
+def sets_of_points(points: Points, k: int, memory_budget: int = MEMORY_BUDGET) -> NeighborSets:
     """:func:`nearest_neighbours` of :func:`points_of`, with their ties."""
     u, n = points.rows, len(points.rows)
     n_candidates = min(k + _SPARE, n - 1)

@@ -10,7 +10,7 @@ from torch import Tensor
 from saesim_pl.functional.ground.blocks import row_blocks
 from saesim_pl.functional.ground.inputs import same_precision
 
-NeighbourMetric = Literal["cosine", "euclidean"]
+Nearness = Literal["cosine", "euclidean"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Points:
         return factor * (norm * reach + reach.square() / 2)
 
 
-def points_of(x: Float[Tensor, "n d"], metric: NeighbourMetric) -> Points:
+def points_of(x: Float[Tensor, "n d"], metric: Nearness) -> Points:
     """The rows of ``x`` for a search; without gradient."""
     (x,) = same_precision(x.detach())
     total, length = x.new_zeros(x.shape[1], dtype=torch.float64), x.new_empty(len(x), 1, dtype=torch.float64)
@@ -65,9 +65,9 @@ def points_of(x: Float[Tensor, "n d"], metric: NeighbourMetric) -> Points:
         total += (x[block].double() / length[block]).sum(dim=0)
     rows, offset, mean = torch.empty_like(x), x.new_empty(len(x), dtype=torch.float64), total / len(x)
     for block in blocks:
-        centred = (x[block].double() / length[block]).sub_(mean)
-        rows[block] = centred
-        offset[block] = centred.square_().sum(dim=1) / 2
+        centered = (x[block].double() / length[block]).sub_(mean)
+        rows[block] = centered
+        offset[block] = centered.square_().sum(dim=1) / 2
         if metric == "cosine":
             offset[block] += 0.5 * ~x[block].any(dim=1)
     return Points(x, length, mean, rows, offset)

@@ -6,17 +6,17 @@ from torch import Tensor
 
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET
 from saesim_pl.functional.ground.declaration import declared
-from saesim_pl.functional.neighbors.neighbour_sets import NeighbourSets, with_expected
-from saesim_pl.functional.neighbors.paired_neighbours import (
+from saesim_pl.functional.neighbors.neighbor_sets import NeighborSets, with_expected
+from saesim_pl.functional.neighbors.paired_neighbors import (
     BLIND_NEIGHBOURS,
     MAX_CHANCE,
     fewest_rows,
     mean_score,
-    neighbour_halves,
-    paired_neighbours,
+    neighbor_halves,
+    paired_neighbors,
     scores_of_rows,
 )
-from saesim_pl.functional.neighbors.points import NeighbourMetric
+from saesim_pl.functional.neighbors.points import Nearness
 
 
 @declared(
@@ -25,14 +25,14 @@ from saesim_pl.functional.neighbors.points import NeighbourMetric
     min_rows=fewest_rows,
     blind=BLIND_NEIGHBOURS,
     shown=({}, {"metric": "euclidean"}),
-    halves=lambda n_rows, **options: neighbour_halves(rank_similarity_of_neighbours, **options),
-    per_feature=lambda a, b, **options: scores_of_rows(rank_similarity_of_neighbours, a, b, **options),
+    halves=lambda n_rows, **options: neighbor_halves(rank_similarity_of_neighbors, **options),
+    per_feature=lambda a, b, **options: scores_of_rows(rank_similarity_of_neighbors, a, b, **options),
 )
 def rank_similarity(
     a: Float[Tensor, "n d_a"],
     b: Float[Tensor, "n d_b"],
     k: int = 10,
-    metric: NeighbourMetric = "cosine",
+    metric: Nearness = "cosine",
     max_chance: float = MAX_CHANCE,
     memory_budget: int = MEMORY_BUDGET,
 ) -> Float[Tensor, ""]:
@@ -69,12 +69,12 @@ def rank_similarity(
         >>> round(rank_similarity(a, b, k=3).item(), 3)
         0.379
     """
-    found = paired_neighbours(a, b, k, metric, max_chance, memory_budget)
-    return mean_score(rank_similarity_of_neighbours(*found), a, b)
+    found = paired_neighbors(a, b, k, metric, max_chance, memory_budget)
+    return mean_score(rank_similarity_of_neighbors(*found), a, b)
 
 
-def rank_similarity_of_neighbours(
-    neighbours_a: NeighbourSets, neighbours_b: NeighbourSets
+def rank_similarity_of_neighbors(
+    neighbours_a: NeighborSets, neighbours_b: NeighborSets
 ) -> Float[Tensor, " n"]:
     """Rank similarity of each row; for tied rows, expected total over the sum for the expected number."""
     total, shared = _total_and_shared(neighbours_a.index, neighbours_b.index)

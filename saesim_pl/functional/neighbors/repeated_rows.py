@@ -15,7 +15,7 @@ def warn_repeated_rows(
     name: str,
     points: Points,
     nearest: Int64[Tensor, " n"],
-    zero_has_neighbours: bool,
+    zero_has_neighbors: bool,
     memory_budget: int = MEMORY_BUDGET,
 ) -> None:
     """Warn of rows equal to their nearest neighbor, and of zero rows if only directions count.
@@ -24,7 +24,7 @@ def warn_repeated_rows(
         name: Name of the argument, for the message.
         points: Rows as they were compared.
         nearest: Index of the nearest other row of each row.
-        zero_has_neighbours: Whether a zero row is a point like any other.
+        zero_has_neighbors: Whether a zero row is a point like any other.
         memory_budget: Bytes for temporaries.
     """
     x, rows = points.x, points.rows
@@ -36,7 +36,7 @@ def warn_repeated_rows(
             for block in row_blocks(len(x), 2 * x.shape[1] * x.element_size(), memory_budget)
         ]
     )
-    near &= ~zero | zero_has_neighbours
+    near &= ~zero | zero_has_neighbors
     repeated = 0
     for index in near.nonzero().squeeze(1).split(max(1, memory_budget // (48 * x.shape[1]))):
         some, others = points.exact(index), points.exact(nearest[index])
@@ -44,7 +44,7 @@ def warn_repeated_rows(
         repeated += int(((some - others).abs_().amax(dim=1) <= tolerance * largest).sum())
     if repeated:
         _warn(f"{repeated} of {len(x)} rows of {name} repeat another row, as many-to-one pairs would")
-    if zero.any() and not zero_has_neighbours:
+    if zero.any() and not zero_has_neighbors:
         _warn(f"{int(zero.sum())} of {len(x)} rows of {name} are zero: all other rows are as near")
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from saesim_pl.functional.ground.blocks import MEMORY_BUDGET, row_blocks
 from saesim_pl.functional.ground.declaration import Blind, declared
 from saesim_pl.functional.ground.inputs import same_precision, unit_rows
-from saesim_pl.functional.neighbors.paired_neighbours import MAX_CHANCE, fewest_rows, paired_neighbours
+from saesim_pl.functional.neighbors.paired_neighbors import MAX_CHANCE, fewest_rows, paired_neighbors
 
 
 @declared(
@@ -65,9 +65,9 @@ def second_order_cosines(
     memory_budget: int = MEMORY_BUDGET,
 ) -> Float[Tensor, " n"]:
     """:func:`second_order_cosine_similarity` of each row."""
-    sets_a, sets_b = paired_neighbours(a, b, k, "cosine", max_chance, memory_budget)
+    sets_a, sets_b = paired_neighbors(a, b, k, "cosine", max_chance, memory_budget)
     units = [unit_rows(x) for x in same_precision(a, b)]
-    candidates, wanted = union_of_neighbours(sets_a.index, sets_b.index)
+    candidates, wanted = union_of_neighbors(sets_a.index, sets_b.index)
     u, v = (cosine_distances(x, candidates, memory_budget) for x in units)
     scores = _weighted_cosine(u, v, wanted.to(u.dtype))
     tied = (sets_a.tied | sets_b.tied).nonzero().squeeze(1)
@@ -85,7 +85,7 @@ def _weighted_cosine(u: Tensor, v: Tensor, weight: Tensor) -> Float[Tensor, " n"
     return (weight * u * v).sum(dim=1) / scale.where(scale > 0, 1.0)
 
 
-def union_of_neighbours(
+def union_of_neighbors(
     neighbours_a: Int64[Tensor, "n k"], neighbours_b: Int64[Tensor, "n k"]
 ) -> tuple[Int64[Tensor, "n m"], Bool[Tensor, "n m"]]:
     """Neighbors of both sides together, and whether each occurs for the first time."""

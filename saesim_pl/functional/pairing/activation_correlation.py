@@ -36,10 +36,10 @@ def activation_correlation(
                 [-0.7400,  1.0000]])
     """
     check_paired(latents_a, latents_b, ("latents_a", "latents_b"))
-    return CosineScores(*(centred_columns(x) for x in same_precision(latents_a, latents_b)))
+    return CosineScores(*(centered_columns(x) for x in same_precision(latents_a, latents_b)))
 
 
-def centred_columns(latents: Float[Tensor, "n d"]) -> Float[Tensor, "d n"]:
+def centered_columns(latents: Float[Tensor, "n d"]) -> Float[Tensor, "d n"]:
     """Latents as rows less their mean; a constant latent becomes exactly zero."""
     constant = (latents == latents[0]).all(dim=0)
     return (latents - latents.mean(dim=0)).masked_fill_(constant, 0.0).T.contiguous()
@@ -62,8 +62,8 @@ class SumCorrelation(Scores):
 
     def rows(self, block: Rows) -> Tensor:
         """See :class:`Scores`."""
-        centred = torch.addr(self._cross[block], self._mean_a[block], self._mean_b, alpha=-float(self.n))
-        return centred.mul_(self._scale_a[block, None]).mul_(self._scale_b).clamp_(-1, 1)
+        centered = torch.addr(self._cross[block], self._mean_a[block], self._mean_b, alpha=-float(self.n))
+        return centered.mul_(self._scale_a[block, None]).mul_(self._scale_b).clamp_(-1, 1)
 
 
 def _inverse_spread(n: Tensor, total: Tensor, square: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class ActivationSums(NamedTuple):
 def add_samples(sums: ActivationSums, latents_a: Tensor, latents_b: Tensor) -> None:
     """Add samples in place, by way of the non-zero latents where these are few."""
     sums.n.add_(len(latents_a))
-    # To count non-zeros is to wait for an accelerator, which likes dense products anyway.
+    # Counting non-zeros waits for an accelerator, on which dense products are fast anyway.
     on_cpu = latents_a.device.type == "cpu"
     fired_a, fired_b = (_fired(latents_a), _fired(latents_b)) if on_cpu else (None, None)
     if fired_a is not None and fired_b is not None:

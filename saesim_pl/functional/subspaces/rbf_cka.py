@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from saesim_pl.functional.geometry.centred_products import Block, centred_correlation, distance_blocks
+from saesim_pl.functional.geometry.centered_products import Block, centered_correlation, distance_blocks
 from saesim_pl.functional.geometry.median_of_blocks import median_of_blocks
 from saesim_pl.functional.ground.blocks import row_blocks
 from saesim_pl.functional.ground.declaration import Blind, declared
@@ -52,7 +52,7 @@ def rbf_cka(
     warn_few_pairs(len(a))
     check_bandwidth(bandwidth)
     kernels = kernel_blocks(a, bandwidth), kernel_blocks(b, bandwidth)
-    value = centred_correlation(*kernels, n=len(a)).clamp(0, 1)
+    value = centered_correlation(*kernels, n=len(a)).clamp(0, 1)
     return value.to(torch.promote_types(a.dtype, torch.float32))
 
 

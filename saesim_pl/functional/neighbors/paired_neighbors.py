@@ -11,9 +11,9 @@ from saesim_pl.functional.ground.declaration import Blind, Options
 from saesim_pl.functional.ground.inputs import check_paired, same_precision
 from saesim_pl.functional.ground.similarity_warning import warn_few_pairs
 from saesim_pl.functional.halves import Halves
-from saesim_pl.functional.neighbors.nearest_neighbours import check_neighbours, sets_of_points
-from saesim_pl.functional.neighbors.neighbour_sets import NeighbourSets
-from saesim_pl.functional.neighbors.points import NeighbourMetric, points_of
+from saesim_pl.functional.neighbors.nearest_neighbours import check_neighbors, sets_of_points
+from saesim_pl.functional.neighbors.neighbor_sets import NeighborSets
+from saesim_pl.functional.neighbors.points import Nearness, points_of
 from saesim_pl.functional.neighbors.repeated_rows import warn_repeated_rows
 
 MAX_CHANCE = 0.25
@@ -26,14 +26,14 @@ BLIND_NEIGHBOURS = (
 """Transformations that leave measures of neighbors unchanged."""
 
 
-def paired_neighbours(
+def paired_neighbors(
     a: Float[Tensor, "n d_a"],
     b: Float[Tensor, "n d_b"],
     k: int,
-    metric: NeighbourMetric = "cosine",
+    metric: Nearness = "cosine",
     max_chance: float = MAX_CHANCE,
     memory_budget: int = MEMORY_BUDGET,
-) -> tuple[NeighbourSets, NeighbourSets]:
+) -> tuple[NeighborSets, NeighborSets]:
     """Neighbors on both sides; warns of fewer than 10 pairs, of repeated rows and of zero rows.
 
     Raises:
@@ -58,16 +58,16 @@ def mean_score(scores: Float[Tensor, " n"], *sides: Tensor) -> Float[Tensor, ""]
 
 
 def scores_of_rows(
-    scores: Callable[[NeighbourSets, NeighbourSets], Float[Tensor, " n"]],
+    scores: Callable[[NeighborSets, NeighborSets], Float[Tensor, " n"]],
     a: Float[Tensor, "n d_a"],
     b: Float[Tensor, "n d_b"],
     k: int = 10,
-    metric: NeighbourMetric = "cosine",
+    metric: Nearness = "cosine",
     max_chance: float = MAX_CHANCE,
     memory_budget: int = MEMORY_BUDGET,
 ) -> Float[Tensor, " n"]:
-    """``scores`` of each row from the neighbors of both sides; see :func:`paired_neighbours`."""
-    return scores(*paired_neighbours(a, b, k, metric, max_chance, memory_budget))
+    """``scores`` of each row from the neighbors of both sides; see :func:`paired_neighbors`."""
+    return scores(*paired_neighbors(a, b, k, metric, max_chance, memory_budget))
 
 
 def fewest_rows(options: Options) -> int:
@@ -91,7 +91,7 @@ def _chance(n: int, k: int) -> float:
 
 
 def _check_k(n: int, k: int, metric: str, max_chance: float) -> None:
-    check_neighbours(n, k, metric)
+    check_neighbors(n, k, metric)
     chance = _chance(n, k)
     if chance > max_chance:
         raise ValueError(
@@ -100,10 +100,10 @@ def _check_k(n: int, k: int, metric: str, max_chance: float) -> None:
         )
 
 
-def neighbour_halves(
-    scores: Callable[[NeighbourSets, NeighbourSets], Float[Tensor, " n"]],
+def neighbor_halves(
+    scores: Callable[[NeighborSets, NeighborSets], Float[Tensor, " n"]],
     k: int = 10,
-    metric: NeighbourMetric = "cosine",
+    metric: Nearness = "cosine",
     max_chance: float = MAX_CHANCE,
     memory_budget: int = MEMORY_BUDGET,
 ) -> Halves:
@@ -117,8 +117,8 @@ def neighbour_halves(
         memory_budget: Bytes for temporaries.
     """
 
-    def prepare(rows: Tensor) -> NeighbourSets:
+    def prepare(rows: Tensor) -> NeighborSets:
         _check_k(len(rows), k, metric, max_chance)
         return sets_of_points(points_of(rows, metric), k, memory_budget)
 
-    return Halves(prepare, lambda a, b: scores(a, b).mean(), NeighbourSets.permuted)
+    return Halves(prepare, lambda a, b: scores(a, b).mean(), NeighborSets.permuted)

@@ -26,7 +26,7 @@ def distance_blocks(rows: Float[Tensor, "n d"], dissimilarity: str) -> Block:
     return block
 
 
-def centred_correlation(a: Block, b: Block, n: int) -> Float[Tensor, ""]:
+def centered_correlation(a: Block, b: Block, n: int) -> Float[Tensor, ""]:
     """Cosine of two symmetric n x n matrices less their row and column means; 0 if one is then zero.
 
     No entry of the centered matrices is needed: their inner product is the sum of ``a_ij b_ij``, less 2 / n

@@ -10,7 +10,7 @@ from saesim_pl.functional.neighbors.ties import Ties, no_group, places
 
 
 @dataclass(frozen=True)
-class NeighbourSets:
+class NeighborSets:
     """The ``k`` nearest other rows of every row.
 
     Attributes:
@@ -23,17 +23,17 @@ class NeighbourSets:
     tied: Bool[Tensor, " n"]
     ties: Ties | None = None
 
-    def permuted(self, order: Int64[Tensor, " n"]) -> "NeighbourSets":
+    def permuted(self, order: Int64[Tensor, " n"]) -> "NeighborSets":
         """Neighbors of the rows of ``x[order]`` from the neighbors of ``x``, without a new search."""
         index, tied = permute_neighbours(self.index, order), self.tied[order]
         if self.ties is None:
-            return NeighbourSets(index, tied)
+            return NeighborSets(index, tied)
         inverse = torch.empty_like(order)
         inverse[order] = torch.arange(len(order), device=order.device)
         entry, first = _entries_of(self.ties.first, order)
         column = inverse[self.ties.column[entry]]
         ties = Ties(first, column, self.ties.group[entry], self.ties.base[order], in_order=False)
-        return NeighbourSets(index, tied, ties)
+        return NeighborSets(index, tied, ties)
 
     def memberships(self, rows: Int64[Tensor, " m"]) -> Float[Tensor, "m n"]:
         """Probability that each row is a neighbor of each of some rows."""
@@ -80,7 +80,7 @@ def neighbour_overlap(
     return shared
 
 
-def expected_overlap(a: NeighbourSets, b: NeighbourSets) -> Float[Tensor, " n"]:
+def expected_overlap(a: NeighborSets, b: NeighborSets) -> Float[Tensor, " n"]:
     """Expected number of neighbors that each row has in both sets, with ties broken at random."""
     shared = neighbour_overlap(a.index, b.index).double()
     k = a.index.shape[1]
@@ -88,7 +88,7 @@ def expected_overlap(a: NeighbourSets, b: NeighbourSets) -> Float[Tensor, " n"]:
 
 
 def with_expected(
-    values: Float[Tensor, " n"], a: NeighbourSets, b: NeighbourSets, weights: Float[Tensor, "k k"]
+    values: Float[Tensor, " n"], a: NeighborSets, b: NeighborSets, weights: Float[Tensor, "k k"]
 ) -> Float[Tensor, " n"]:
     """``values``, with each tied row's value replaced by its :func:`expected_weight`."""
     rows = (a.tied | b.tied).nonzero().squeeze(1)
@@ -96,7 +96,7 @@ def with_expected(
 
 
 def expected_weight(
-    a: NeighbourSets, b: NeighbourSets, weights: Float[Tensor, "k k"], rows: Int64[Tensor, " m"]
+    a: NeighborSets, b: NeighborSets, weights: Float[Tensor, "k k"], rows: Int64[Tensor, " m"]
 ) -> Float[Tensor, " m"]:
     """Sum over common neighbors of the weight of their two places, averaged over all ways to break ties.
 
@@ -158,7 +158,7 @@ class _Chosen:
         return _Chosen(key, self.group[order], self.base, True)
 
 
-def _chosen(sets: NeighbourSets, rows: Int64[Tensor, " m"]) -> _Chosen:
+def _chosen(sets: NeighborSets, rows: Int64[Tensor, " m"]) -> _Chosen:
     n, ties = len(sets.index), sets.ties or _without_ties(sets.index)
     entry, first = _entries_of(ties.first, rows)
     number = torch.arange(len(rows), device=rows.device).repeat_interleave(first.diff())
