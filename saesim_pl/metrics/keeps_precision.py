@@ -21,7 +21,7 @@ class KeepsPrecision(Metric):
     def plot(
         self, val: Tensor | Sequence[Tensor] | None = None, ax: "_AX_TYPE | None" = None
     ) -> "_PLOT_OUT_TYPE":
-        """One point for a value, a line for several; computes the value where none is given."""
+        """One point for a value, a line for several; computes the value if it is not given."""
         return self._plot(val, ax)
 
     def set_dtype(self, dst_type: str | torch.dtype) -> "KeepsPrecision":

@@ -32,8 +32,9 @@ class SimilarityMetric(MeasureMetric):
         """Add a block of rows of ``a``, each paired with the same row of ``b``.
 
         Raises:
-            ValueError: Rows that cannot be paired, or other widths than before. On an accelerator,
-                ``compute`` refuses NaN and infinities, since a check would make each update wait.
+            ValueError: The rows cannot be paired, or their widths differ from earlier blocks. On an
+                accelerator, ``compute`` refuses NaN and infinities, since a check would make each update
+                wait.
         """
         check_paired(a, b, finite=a.device.type == "cpu")
         self.store.add(self, self.features(a), self.features(b))
