@@ -71,7 +71,7 @@ def matched_cosines(
     *,
     matching: Matching | None = None,
 ) -> Float[Tensor, " n_sought"]:
-    """Cosine of each pair of :func:`matched_cosine_similarity`, and 0 for each sought and not found."""
+    """Cosine of each pair of :func:`matched_cosine_similarity`, 0 for a pair sought and not found."""
     check_same_width(a, b)
     if matching is None:
         matching = match_by_cosine(a, b, method, absolute=absolute, memory_budget=memory_budget)

@@ -51,7 +51,7 @@ def singular_value_distance(
         Distance, at least 0; below 1 for ``sum`` unless one side is zero, at most sqrt 2 for ``l2``.
 
     Raises:
-        ValueError: An input is not a matrix, or an unknown option.
+        ValueError: An input is not a matrix, or an option is unknown.
 
     Example:
         >>> import torch

@@ -42,7 +42,7 @@ def aligned_cosine_similarity(
         Similarity in [-1, 1]; a zero row adds 0.
 
     Raises:
-        ValueError: Rows that cannot be paired, or an unknown ``alignment``.
+        ValueError: The rows cannot be paired, or ``alignment`` is unknown.
 
     Example:
         >>> import torch

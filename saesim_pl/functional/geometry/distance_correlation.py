@@ -23,7 +23,7 @@ def distance_correlation(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -
     """Square root of the correlation of the doubly centered Euclidean distances between rows.
 
     The biased estimate: in the limit 0 exactly when the sides are independent, but for ``d`` near ``n``
-    independent data scores high (0.66 at 72 rows of 14 columns). Distances are made block by block.
+    independent data scores high (0.66 at 72 rows of 14 columns). Distances are computed block by block.
 
     Args:
         a: Rows; row i is paired with row i of ``b``.
@@ -33,7 +33,7 @@ def distance_correlation(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -
         Similarity in [0, 1]; 0 when a side's rows are all equal.
 
     Raises:
-        ValueError: Rows that cannot be paired.
+        ValueError: The rows cannot be paired.
 
     Example:
         >>> import torch

@@ -49,7 +49,7 @@ def permutation_procrustes_distance(
         Distance, 0 for a copy with its columns reordered: in [0, inf), [0, 2], [0, pi] or [0, 1] by ``form``.
 
     Raises:
-        ValueError: Rows that cannot be paired, or an unknown ``form``.
+        ValueError: The rows cannot be paired, or ``form`` is unknown.
 
     Example:
         >>> import torch

@@ -65,7 +65,7 @@ def procrustes_distance(
         Distance, 0 for a rotated copy: in [0, inf), [0, sqrt 2], [0, pi / 2] or [0, 1] by ``form``.
 
     Raises:
-        ValueError: Rows that cannot be paired, an unknown ``form``, or ``alpha`` outside [0, 1].
+        ValueError: The rows cannot be paired, ``form`` is unknown, or ``alpha`` lies outside [0, 1].
 
     Example:
         >>> import torch

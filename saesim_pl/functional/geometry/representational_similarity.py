@@ -91,7 +91,7 @@ def representational_similarity(
         Similarity in [-1, 1], 0 when a side does not vary; distance in [0, inf) by ``l2``.
 
     Raises:
-        ValueError: Rows that cannot be paired or fewer than 3, or an unknown option.
+        ValueError: The rows cannot be paired or are fewer than 3, or an option is unknown.
 
     Example:
         >>> import torch

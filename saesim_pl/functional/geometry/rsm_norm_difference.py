@@ -32,7 +32,7 @@ def rsm_norm_difference(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) ->
         Distance in [0, inf).
 
     Raises:
-        ValueError: Rows that cannot be paired.
+        ValueError: The rows cannot be paired.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""Splitting rows into blocks, so that no n x n matrix is ever held whole."""
+"""Splitting rows into blocks, so that no n x n matrix is ever in memory."""
 
 from collections.abc import Iterator
 

@@ -32,11 +32,12 @@ def bootstrap_interval(
     Resamples half of the pairs without replacement, not all with replacement as the plain bootstrap does:
     rows drawn twice are each other's nearest neighbors at distance 0, and add no rank to a canonical
     correlation, so that whole bootstrap distributions lie above the score that they should surround.
-    Halves spread about their mean as whole samples do about theirs (the delete-half jackknife, Shao and
-    Wu 1989; Politis and Romano 1994). So the difference between the population value and the score is
-    distributed as the difference between a half's score and the halves' mean. Using this mean cancels the
-    effect of halving; the score's own bias at n rows remains. Both are compared after the bounds of the
-    measure are moved to infinity, by a logit or a logarithm, so that no interval reaches beyond them.
+    The scores of halves vary about their mean as the scores of whole samples vary about theirs (the
+    delete-half jackknife, Shao and Wu 1989; Politis and Romano 1994). So the difference between the
+    population value and the score is distributed as the difference between a half's score and the halves'
+    mean. Using this mean cancels the effect of halving; the score's own bias at n rows remains. Both are
+    compared after the bounds of the measure are moved to infinity, by a logit or a logarithm, so that no
+    interval reaches beyond them.
 
     Args:
         measure: A function of this package or any other of two paired matrices.
@@ -51,8 +52,8 @@ def bootstrap_interval(
         The interval, within the bounds that the measure declares.
 
     Raises:
-        ValueError: A measure whose rows are not paired, rows that cannot be paired or fewer than 4, fewer
-            than 2 resamples, a level out of range, or halves that the measure refuses.
+        ValueError: The measure's rows are not paired, the rows cannot be paired or are fewer than 4, there
+            are fewer than 2 resamples, the level is out of range, or the measure refuses the halves.
     """
     check_draws("n_resamples", n_resamples)
     check_paired(a, b)

@@ -28,8 +28,8 @@ def bootstrap_of_scores(
         seed: Seed of the resamples, which are the same on every device; the global generator is not used.
 
     Raises:
-        ValueError: Scores that are not a list of at least 2 finite numbers, fewer than 2 resamples, or a
-            level out of range.
+        ValueError: The scores are not a list of at least 2 finite numbers, there are fewer than 2
+            resamples, or the level is out of range.
 
     Example:
         >>> found = bootstrap_of_scores(torch.tensor([0.2, 0.4, 0.9, 0.9, 1.0]))

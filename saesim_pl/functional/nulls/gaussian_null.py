@@ -48,8 +48,8 @@ def gaussian_null(
         The comparison; its ``n_permutations`` is ``n_draws``.
 
     Raises:
-        ValueError: An unknown ``match``, fewer than 2 draws, an undeclared measure, inputs that the measure
-            refuses, or the distance of spectra against noise of the same spectrum.
+        ValueError: ``match`` is unknown, there are fewer than 2 draws, the measure is undeclared or refuses
+            its inputs, or it is the distance of spectra against noise of the same spectrum.
 
     Example:
         >>> import torch

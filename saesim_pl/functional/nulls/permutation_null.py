@@ -43,8 +43,8 @@ def permutation_null(
         The comparison; low p-values are evidence for the pairing, whether the measure is a similarity or not.
 
     Raises:
-        ValueError: Rows that cannot be paired, fewer than 2 permutations, or a measure that is undeclared
-            or that no pairing changes.
+        ValueError: The rows cannot be paired, there are fewer than 2 permutations, or the measure is
+            undeclared or does not depend on the pairing.
 
     Example:
         >>> import torch

@@ -43,8 +43,9 @@ def subset_null(
         The comparison; its ``n_permutations`` is ``n_draws``.
 
     Raises:
-        ValueError: A measure that is undeclared or whose rows are not paired, rows that cannot be paired,
-            indices that are not a proper subset, fewer than 2 draws, or a subset that the measure refuses.
+        ValueError: The measure is undeclared or its rows are not paired, the rows cannot be paired, the
+            indices are not a proper subset, there are fewer than 2 draws, or the measure refuses the
+            subset.
 
     Example:
         >>> import torch

@@ -85,7 +85,7 @@ class ActivationSums(NamedTuple):
 
 
 def add_samples(sums: ActivationSums, latents_a: Tensor, latents_b: Tensor) -> None:
-    """Add samples in place, by way of the non-zero latents where these are few."""
+    """Add samples in place, using only the non-zero latents where these are few."""
     sums.n.add_(len(latents_a))
     # Counting non-zeros waits for an accelerator, on which dense products are fast anyway.
     on_cpu = latents_a.device.type == "cpu"

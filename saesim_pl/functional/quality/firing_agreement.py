@@ -15,7 +15,7 @@ def firing_agreement(
     The average is over pairs whose feature fired, since otherwise there is nothing to detect; a latent that
     never fired scores 0. Each score comes with its value for independent firing: with rates p of the latent
     and q of the feature, precision q, recall p, F1 ``2 p q / (p + q)``. Unchanged by the order of rows and
-    of pairs, and by the magnitudes of those that fire.
+    of pairs, and by the magnitudes above 0.
 
     Args:
         latents: SAE activations, above 0 where a latent fires; column i belongs to feature i.

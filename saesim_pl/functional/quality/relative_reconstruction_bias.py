@@ -21,8 +21,8 @@ def relative_reconstruction_bias(
         x_hat: Their reconstruction.
 
     Returns:
-        1 without bias; 0 where ``x_hat`` is zero throughout, negative where it points away from ``x``,
-        infinite where it is orthogonal to ``x``.
+        1 without bias; 0 if ``x_hat`` is all zero, negative if it points away from ``x``, infinite if it is
+        orthogonal to ``x``.
 
     Raises:
         ValueError: Shapes or devices differ, or an entry is not finite.

@@ -26,7 +26,7 @@ def bures_similarity(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -> Fl
         Similarity in [0, 1]; 0 when a side has no variance.
 
     Raises:
-        ValueError: Rows that cannot be paired.
+        ValueError: The rows cannot be paired.
 
     Example:
         >>> import torch

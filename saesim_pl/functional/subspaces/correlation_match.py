@@ -32,13 +32,13 @@ def correlation_match(
         a: Rows; row i is paired with row i of ``b``.
         b: Rows; row i is paired with row i of ``a``.
         assignment: ``hard``: the best one-to-one partners, of the narrower side; ``a_to_b``: each column
-            of ``a`` and its best in ``b``, repeats allowed; ``b_to_a``; ``soft``: the mean of those two.
+            of ``a`` and its best in ``b``, repeats allowed; ``b_to_a``; ``soft``: the mean of these two.
 
     Returns:
         Similarity in [-1, 1]; a constant column correlates 0 with all and counts.
 
     Raises:
-        ValueError: Rows that cannot be paired, or an unknown ``assignment``.
+        ValueError: The rows cannot be paired, or ``assignment`` is unknown.
 
     Example:
         >>> import torch

@@ -27,7 +27,7 @@ def eigenspace_overlap(a: Float[Tensor, "n d_a"], b: Float[Tensor, "n d_b"]) -> 
         Similarity in [0, 1]; 1 needs equal spans of full rank.
 
     Raises:
-        ValueError: Rows that cannot be paired.
+        ValueError: The rows cannot be paired.
 
     Example:
         >>> import torch

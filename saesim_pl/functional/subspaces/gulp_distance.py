@@ -37,7 +37,7 @@ def gulp_distance(
         Squared distance in [0, d_a + d_b]; 0 when every ridge prediction agrees.
 
     Raises:
-        ValueError: Rows that cannot be paired, or a negative ``regularization``.
+        ValueError: The rows cannot be paired, or ``regularization`` is negative.
 
     Example:
         >>> import torch

@@ -47,7 +47,7 @@ def linear_cka(
         on either side the similarity is 0.
 
     Raises:
-        ValueError: Rows that cannot be paired or are too few, or an unknown option.
+        ValueError: The rows cannot be paired or are too few, or an option is unknown.
 
     Example:
         >>> import torch

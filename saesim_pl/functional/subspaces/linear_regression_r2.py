@@ -42,7 +42,7 @@ def linear_regression_r2(
         Similarity in [0, 1]; 0 when there is no variance to explain.
 
     Raises:
-        ValueError: Rows that cannot be paired, or an unknown ``direction``.
+        ValueError: The rows cannot be paired, or ``direction`` is unknown.
 
     Example:
         >>> import torch

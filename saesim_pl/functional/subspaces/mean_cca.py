@@ -45,7 +45,7 @@ def mean_cca(
         Similarity in [0, 1].
 
     Raises:
-        ValueError: Rows that cannot be paired, or an unknown ``statistic``.
+        ValueError: The rows cannot be paired, or ``statistic`` is unknown.
 
     Example:
         >>> import torch

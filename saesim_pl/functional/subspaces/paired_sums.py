@@ -20,7 +20,7 @@ class PairedSums:
     """Sums over ``n`` paired rows, in float64.
 
     ``u`` and ``v`` are rows of ``a`` and ``b`` less their means: sums about the mean keep their digits
-    however far the data lies from zero.
+    at any distance of the data from zero.
 
     Attributes:
         n: Number of pairs.

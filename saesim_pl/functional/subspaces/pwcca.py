@@ -43,7 +43,7 @@ def pwcca(
         Similarity in [0, 1].
 
     Raises:
-        ValueError: Rows that cannot be paired, or an unknown ``weights_from``.
+        ValueError: The rows cannot be paired, or ``weights_from`` is unknown.
 
     Example:
         >>> import torch

@@ -38,7 +38,7 @@ def rbf_cka(
         Similarity in [0, 1]; 0 when a side's rows are all equal.
 
     Raises:
-        ValueError: Rows that cannot be paired, or a ``bandwidth`` of 0 or less.
+        ValueError: The rows cannot be paired, or ``bandwidth`` is 0 or less.
 
     Example:
         >>> import torch

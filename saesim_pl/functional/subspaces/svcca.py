@@ -53,10 +53,10 @@ def svcca(
         n_components: Keep this many of each side instead, or all with variance if they are fewer.
 
     Returns:
-        Similarity in [0, 1]: the mean over as many correlations as the side with fewer components has.
+        Similarity in [0, 1]: the mean correlation, over the smaller of the two numbers of components.
 
     Raises:
-        ValueError: Rows that cannot be paired, or an option out of range.
+        ValueError: The rows cannot be paired, or an option is out of range.
 
     Example:
         >>> import torch
