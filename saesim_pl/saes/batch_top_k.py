@@ -55,9 +55,8 @@ class BatchTopKSAE(KSparseAutoencoder):
     def _select(self, pre: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         value, position = largest(pre.flatten(), int(self.k * len(pre)))
         self._follow(value)
-        position = position.sort()
-        value = value[position.indices]
-        return position.values // pre.shape[1], position.values % pre.shape[1], value
+        position, order = position.sort()
+        return position // pre.shape[1], position % pre.shape[1], value[order]
 
     @torch.no_grad()
     def _follow(self, kept: Tensor) -> None:

@@ -24,7 +24,7 @@ class Penalty(NamedTuple):
 def relu_losses(
     saes: Sequence[SparseAutoencoder],
     x: Tensor,
-    coefficients: Sequence[float],
+    coefficients: Sequence[float | Tensor],
     penalty: Penalty | None,
     name: str,
 ) -> list[SAEOutput]:
@@ -40,7 +40,7 @@ def relu_losses(
     coefficient, *others = coefficients
     if any(other != coefficient for other in others):
         # Filled on the device: a tensor of them would be copied there at each step.
-        coefficient = torch.stack([saes[0].W_dec.new_full((), each) for each in coefficients])
+        coefficient = torch.stack([saes[0].W_dec.new_full((), float(each)) for each in coefficients])
     inputs = weights_of(saes, x)
     loss, mse, value, x_hat, latents, fired = _ReLULoss.apply(*inputs, Tensor.relu_, coefficient, penalty)
     return outputs_of(saes, x_hat, loss, {"mse": mse, name: value}, fired, lambda: latents)
@@ -75,7 +75,7 @@ class _ReLULoss(torch.autograd.Function):
         W_dec: Tensor,
         b_dec: Tensor,
         activate: Callable[[Tensor], Tensor],
-        coefficient: float,
+        coefficient: float | Tensor,
         penalty: Penalty | None,
     ) -> tuple[Tensor, ...]:
         latents = activate(product(x, W_enc, b_enc))
@@ -126,7 +126,8 @@ TANH = Penalty(Tensor.tanh_, _tanh_slope)
 def sum_penalty(penalty: Penalty, latents: Tensor, norms: Tensor) -> Tensor:
     """The penalty of all latents of an SAE."""
     norms = norms.unsqueeze(-2)
-    return sum(penalty.value(block * norms).sum((-2, -1)) for (block,) in batch_blocks(latents))
+    values = (penalty.value(block * norms).sum((-2, -1)) for (block,) in batch_blocks(latents))
+    return sum(values, start=norms.new_zeros(()))
 
 
 def add_slopes(

@@ -39,6 +39,9 @@ class GatedSAE(SparseAutoencoder):
         ValueError: A negative coefficient.
     """
 
+    b_mag: Float[Tensor, " d_sae"]
+    r_mag: Float[Tensor, " d_sae"]
+
     def __init__(
         self, d_in: int, d_sae: int, l1_coefficient: float = 0.1, freeze_decoder: bool = True
     ) -> None:

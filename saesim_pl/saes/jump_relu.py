@@ -41,6 +41,8 @@ class JumpReLUSAE(SparseAutoencoder):
         ValueError: A number out of range, or an unknown penalty.
     """
 
+    log_threshold: Float[Tensor, " d_sae"]
+
     def __init__(
         self,
         d_in: int,

@@ -37,13 +37,14 @@ class MatchingPursuitSAE(KSparseAutoencoder):
     def _make_encoder(self) -> None:
         """The decoder encodes."""
 
+    # Other SAEs hold their encoder; this one computes it from the decoder, and nothing assigns it.
     @property
-    def W_enc(self) -> Float[Tensor, "d_in d_sae"]:  # noqa: N802 - the name of the weights
+    def W_enc(self) -> Float[Tensor, "d_in d_sae"]:  # type: ignore[override]  # noqa: N802 - weights' name
         """Directions that the residual is compared with."""
         return (self.W_dec / _squares(self.W_dec)[:, None]).T
 
     @property
-    def b_enc(self) -> Float[Tensor, " d_sae"]:
+    def b_enc(self) -> Float[Tensor, " d_sae"]:  # type: ignore[override]
         """Always 0."""
         return torch.zeros_like(self.W_dec[:, 0])
 

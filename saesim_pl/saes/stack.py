@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Self
 
 import torch
@@ -61,7 +61,7 @@ def joint_losses(saes: Iterable[SparseAutoencoder], inputs: Iterable[Tensor]) ->
     groups = defaultdict(list)
     for place, (sae, x) in enumerate(zip(saes, inputs, strict=True)):
         groups[_what_is_shared(sae, x, place)].append((place, sae, x))
-    outputs = {}
+    outputs: dict[int, SAEOutput] = {}
     for group in groups.values():
         places, members, (x, *_) = zip(*group, strict=True)
         alone = len(members) == 1
@@ -104,8 +104,12 @@ def outputs_of(
     if len(saes) == 1:
         return [SAEOutput(x_hat, loss, terms, fired, make_latents)]
     make_all = cache(make_latents)
+
+    def latents_of(i: int) -> Tensor:
+        return make_all()[i]
+
     per_sae = zip(x_hat, loss, *terms.values(), fired, strict=True)
     return [
-        SAEOutput(x_hat, loss, dict(zip(terms, values, strict=True)), fired, lambda i=i: make_all()[i])
+        SAEOutput(x_hat, loss, dict(zip(terms, values, strict=True)), fired, partial(latents_of, i))
         for i, (x_hat, loss, *values, fired) in enumerate(per_sae)
     ]
