@@ -96,7 +96,10 @@ class ThresholdSampler(Sampler):
         return Draw(cells, kept[:, fired], causes)
 
     def fires(
-        self, cells: Int[np.ndarray, " n"], causes: Float[Tensor, "rank n_samples"], rng: np.random.Generator
+        self,
+        cells: Int[np.ndarray, " n"],
+        causes: Float[Tensor, "rank n_samples"] | None,
+        rng: np.random.Generator,
     ) -> Bool[np.ndarray, "n_streams n"]:
         """Whether features fire that were left out of the draw."""
         level, feature = levels(cells, self.weights, causes)
@@ -114,9 +117,15 @@ class ThresholdSampler(Sampler):
 def levels(
     cells: Int[np.ndarray, " n"],
     weights: Float[Tensor, "n_features rank"],
-    causes: Float[Tensor, "rank n_samples"],
+    causes: Float[Tensor, "rank n_samples"] | None,
 ) -> tuple[Float[np.ndarray, " n"], Int[np.ndarray, " n"]]:
-    """What the causes of the cells' samples come to for their features, and those features."""
+    """What the causes of the cells' samples come to for their features, and those features.
+
+    Raises:
+        ValueError: The draw has no causes.
+    """
+    if causes is None:
+        raise ValueError("correlated firings need the causes of their draw, got None")
     sample, feature = np.divmod(cells, len(weights))
     of_cells = weights[torch.from_numpy(feature)], causes.T[torch.from_numpy(sample)]
     return torch.linalg.vecdot(*of_cells).numpy(), feature

@@ -94,7 +94,10 @@ class _RatesSampler(Sampler):
         return Draw(cells[order], np.concatenate([kept for *_, kept in blocks], axis=1)[:, order], causes)
 
     def fires(
-        self, cells: Int[np.ndarray, " n"], causes: Float[Tensor, "rank n_samples"], rng: np.random.Generator
+        self,
+        cells: Int[np.ndarray, " n"],
+        causes: Float[Tensor, "rank n_samples"] | None,
+        rng: np.random.Generator,
     ) -> Bool[np.ndarray, "n_streams n"]:
         z, feature = levels(cells, self.factor, causes)
         if not self.full:
@@ -108,10 +111,10 @@ class _RatesSampler(Sampler):
 
         A row a feature, so that a row looks up its bytes in a table of its own.
         """
-        z = self.factor[features] @ causes
+        normal = self.factor[features] @ causes
         if not self.full:
-            z += self.own[features, None] * normal_numbers(tuple(z.shape), rng)
-        z = z.numpy()
+            normal += self.own[features, None] * normal_numbers((len(normal), causes.shape[1]), rng)
+        z = normal.numpy()
         byte = np.frombuffer(rng.bytes(z.size), dtype=np.uint8).reshape(z.shape)
         least = np.empty_like(z)
         for table, row, out in zip(self.least[features], byte, least, strict=True):

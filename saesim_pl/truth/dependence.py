@@ -127,7 +127,10 @@ class _Arrivals(Sampler):
         return Draw(cell[first], np.stack(kept))
 
     def fires(
-        self, cells: Int[np.ndarray, " n"], causes: None, rng: np.random.Generator
+        self,
+        cells: Int[np.ndarray, " n"],
+        causes: Float[Tensor, "rank n_samples"] | None,
+        rng: np.random.Generator,
     ) -> Bool[np.ndarray, "n_streams n"]:
         return rng.random(len(cells)) < self.rates[:, cells % self.rates.shape[1]]
 

@@ -2,13 +2,14 @@
 
 import numpy as np
 from jaxtyping import Float, Int
+from torch import Tensor
 
 from saesim_pl.checks import check_counts
 from saesim_pl.truth.dependence import Dependence, Draw, FiringRates, Sampler, sample_starts
 
 
 class _WithoutRequests(Sampler):
-    def fires(self, cells: np.ndarray, causes: None, rng: np.random.Generator) -> np.ndarray:
+    def fires(self, cells: np.ndarray, causes: Tensor | None, rng: np.random.Generator) -> np.ndarray:
         raise NotImplementedError("features of a group are drawn together")
 
 

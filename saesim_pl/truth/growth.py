@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from torch import Tensor
 
 from saesim_pl.truth.dependence import Draw, Sampler
 from saesim_pl.truth.hierarchy import Forest
@@ -36,7 +37,7 @@ class Growth:
         self,
         cells: Int[np.ndarray, " n"],
         kept: Bool[np.ndarray, "n_streams n"],
-        causes: Float[np.ndarray, "rank n_samples"] | None,
+        causes: Float[Tensor, "rank n_samples"] | None,
         sampler: Sampler,
         rng: np.random.Generator,
     ) -> tuple[Int[np.ndarray, " m"], Bool[np.ndarray, "n_streams m"]]:

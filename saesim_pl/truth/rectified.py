@@ -101,7 +101,10 @@ class _ThinnedSampler(Sampler):
         return Draw(draw.cells[stays], draw.kept[:, stays], draw.causes)
 
     def fires(
-        self, cells: Int[np.ndarray, " n"], causes: Float[Tensor, "rank n_samples"], rng: np.random.Generator
+        self,
+        cells: Int[np.ndarray, " n"],
+        causes: Float[Tensor, "rank n_samples"] | None,
+        rng: np.random.Generator,
     ) -> Bool[np.ndarray, "n_streams n"]:
         return self.sampler.fires(cells, causes, rng) & self._stays(cells, rng)
 
