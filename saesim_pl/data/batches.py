@@ -112,7 +112,10 @@ class ActivationDataModule(NotInCheckpoints, ABC):
         """
         if a == b or self.normalize != "standardise":
             return a == b or self.same_space
-        return self.same_space and torch.equal(self.normalizations[a].scale, self.normalizations[b].scale)
+        if not self.same_space:
+            return False
+        scale_a, scale_b = (self.normalizations[stream].shift_and_scale[1] for stream in (a, b))
+        return torch.equal(scale_a, scale_b)
 
     def n_batches(self, stage: Stage) -> int:
         """Global batches of one epoch; training drops a last partial batch, others keep it."""

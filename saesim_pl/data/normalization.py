@@ -29,6 +29,17 @@ class Normalization:
         """Whether the cosine of two directions is the same before and after."""
         return self.mode != "standardise"
 
+    @property
+    def shift_and_scale(self) -> tuple[Float[Tensor, " d_in"], Float[Tensor, " d_in"]]:
+        """``shift`` and ``scale`` of ``mean_norm`` and ``standardise``.
+
+        Raises:
+            ValueError: The mode has none.
+        """
+        if self.shift is None or self.scale is None:
+            raise ValueError(f"the normalization {self.mode} has no shift and scale")
+        return self.shift, self.scale
+
     def apply(self, x: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_in"]:
         """Normalised rows; ``x`` stays as it is. NaN and infinity in a row are in the result too.
 
@@ -41,7 +52,8 @@ class Normalization:
             # In float32 the squares of a large row overflow, and the row would become 0 in silence.
             norms = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float64)
             return x * torch.where(norms > 0, x.shape[1] ** 0.5 / norms, 1).to(x)
-        return (x - self.shift).div_(self.scale)
+        shift, scale = self.shift_and_scale
+        return (x - shift).div_(scale)
 
     def of_directions(self, directions: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_in"]:
         """Where directions of raw rows point among normalised ones, as unit rows if they are turned.
@@ -51,7 +63,7 @@ class Normalization:
         """
         if self.keeps_directions:
             return directions
-        return torch.nn.functional.normalize(directions / self.scale, dim=1)
+        return torch.nn.functional.normalize(directions / self.shift_and_scale[1], dim=1)
 
 
 def measure_normalization(rows: Float[Tensor, "n d_in"], mode: NormalizationMode) -> Normalization:

@@ -85,7 +85,7 @@ class TextContexts(LightningDataModule):
         bounds = (rank * n_contexts // world_size, (rank + 1) * n_contexts // world_size)
         share = _Share(self.contexts, range(*bounds))
         # Ranks are told apart by now; seeing a DistributedSampler, Lightning adds none of its own.
-        sampler = DistributedSampler(share, num_replicas=1, rank=0, shuffle=False)
+        sampler: DistributedSampler[int] = DistributedSampler(share, num_replicas=1, rank=0, shuffle=False)
         return DataLoader(share, batch_size=self.batch_size, sampler=sampler)
 
     def _contexts(self) -> Iterator[list[int]]:
