@@ -96,7 +96,11 @@ def _read_weights(path: Path, n: int, d_in: int, correlated: bool) -> dict[str, 
     """The tensors, once the file's header says that they have the shapes of the config."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: no model that SAELens saved")
-    shapes = {"feature_vectors": [n, d_in], "bias": [d_in], "firing_probabilities": [n]}
+    shapes: dict[str, list[int | None]] = {
+        "feature_vectors": [n, d_in],
+        "bias": [d_in],
+        "firing_probabilities": [n],
+    }
     try:
         with safe_open(path, framework="pt") as file:
             names = set(file.keys())
