@@ -78,8 +78,9 @@ class LanguageModelActivations(LightningModule):
         return {"token_ids": token_ids} | {hook: self._rows(kept, hook, token_ids) for hook in self.hooks}
 
     def _first_unused_layer(self) -> int | None:
-        layers = [hook.split(".")[1] if hook.startswith("blocks.") else None for hook in self.hooks]
-        return None if None in layers else 1 + max(int(layer) for layer in layers)
+        if not all(hook.startswith("blocks.") for hook in self.hooks):
+            return None
+        return 1 + max(int(hook.split(".")[1]) for hook in self.hooks)
 
     def _rows(self, kept: dict[str, Tensor], hook: str, token_ids: Tensor) -> Tensor:
         if hook not in kept:
