@@ -50,7 +50,8 @@ class LanguageModelActivations(LightningModule):
                 close = get_close_matches(hook, bridge.hook_dict, n=3)
                 raise ValueError(f"{self.model} has no hook {hook!r}; the closest are {close}")
         if self._trainer is not None:
-            _check_context(getattr(self.trainer.datamodule, "context_size", 0), bridge, self.model)
+            data = getattr(self.trainer, "datamodule", None)  # not declared by Lightning's Trainer
+            _check_context(getattr(data, "context_size", 0), bridge, self.model)
         self.bridge = bridge
 
     def on_predict_start(self) -> None:
