@@ -1,4 +1,4 @@
-"""Autoencoder that keeps the k largest latents a sample on average over the batch."""
+"""Autoencoder that keeps on average the k largest latents of each sample in a batch."""
 
 import torch
 from jaxtyping import Float
@@ -8,18 +8,18 @@ from saesim_pl.saes.k_sparse import KSparseAutoencoder
 from saesim_pl.saes.output import SAEOutput
 from saesim_pl.saes.sparse_loss import sparse_losses
 
-# Share of the threshold that a step keeps: it follows the last hundred steps.
+# Decay of the threshold's moving average, which covers about the last hundred steps.
 _DECAY = 0.99
 
 
 class BatchTopKSAE(KSparseAutoencoder):
-    r"""Keeps the ``k * batch`` largest latents of a batch; alone, a row keeps those above a threshold.
+    r"""Keeps the ``k * batch`` largest latents of a training batch; in inference, those above a threshold.
 
     .. math:: \|x - \hat x\|_2^2, \quad f = ReLU(BatchTopK(x W_{enc} + b_{enc})),
 
     averaged over the batch. Bussmann et al. (2024), "BatchTopK sparse autoencoders". Inference and
-    validation keep what exceeds ``threshold``, the moving average of the smallest latent that training
-    kept. Under several processes each chooses among its own rows, and all use the first one's threshold.
+    validation keep the latents above ``threshold``, the moving average of the smallest latent that training
+    kept. With several processes, each selects among its own rows, and all use the first process's threshold.
 
     Args:
         d_in: Width of the activations.
@@ -48,7 +48,7 @@ class BatchTopKSAE(KSparseAutoencoder):
     def _training_loss(self, x: Tensor, prefixes: tuple[int, ...] = ()) -> SAEOutput:
         before = self.threshold.clone()
         [output] = sparse_losses([self], x, self._select, prefixes)
-        # A batch that is going to be refused leaves no trace.
+        # Training refuses a batch whose loss is not finite: such a batch must not change the threshold.
         self.threshold.copy_(torch.where(output.loss.detach().isfinite(), self.threshold, before))
         return output
 
@@ -67,17 +67,18 @@ class BatchTopKSAE(KSparseAutoencoder):
 
 
 def largest(values: Float[Tensor, " n"], k: int) -> tuple[Tensor, Tensor]:
-    """The ``k`` largest values and where they stand, in no order.
+    """The ``k`` largest values and their positions, unordered.
 
-    On a CPU a selection among millions costs more than an SAE's products, so all but a few are ruled out
-    first by a bound that a sample of them suggests; where it rules out too many, all are searched.
+    On a CPU a selection among millions of values costs more than an SAE's matrix products. A lower bound is
+    therefore estimated from a sample of the values, and only values above it are searched; if fewer than
+    ``k`` remain, all values are searched.
     """
     every = 64
     n_sampled = len(values) // every
     wanted = int(1.1 * k / every) + 64
     if values.device.type == "cpu" and n_sampled > 4 * wanted:
         bound = values[::every].topk(wanted).values[-1]
-        near = (~(values <= bound)).nonzero().squeeze(1)  # NaN among them: it is not to be hidden
+        near = (~(values <= bound)).nonzero().squeeze(1)  # keeps NaN, which must not be hidden
         if len(near) >= k:
             value, position = values[near].topk(k, sorted=False)
             return value, near[position]

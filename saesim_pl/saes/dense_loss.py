@@ -1,4 +1,4 @@
-"""Loss of a ReLU autoencoder with a penalty on its latents, in five matrix products."""
+"""Loss and gradient of a ReLU autoencoder with a penalty on its latents, in five matrix products."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -15,7 +15,10 @@ from saesim_pl.saes.stack import outputs_of, weights_of
 
 
 class Penalty(NamedTuple):
-    r""":math:`\phi` and its derivative, of latents times their decoder norms; both may overwrite them."""
+    r"""A penalty :math:`\phi` and its derivative, functions of latents times their decoder norms.
+
+    Both may overwrite their argument.
+    """
 
     value: Callable[[Tensor], Tensor]
     slope: Callable[[Tensor], Tensor]
@@ -31,15 +34,15 @@ def relu_losses(
     r""":math:`\|x - \hat x\|_2^2 + \lambda \sum_i \phi(f_i \|W_{dec,i}\|_2)`, averaged over the batch.
 
     Args:
-        saes: Of one shape, whose encoders end in a ReLU.
+        saes: SAEs of one shape, whose encoders end in a ReLU.
         x: Activations.
-        coefficients: :math:`\lambda` of each.
-        penalty: :math:`\phi`; the identity where there is none.
-        name: Of the penalty among the terms.
+        coefficients: :math:`\lambda` of each SAE.
+        penalty: :math:`\phi`; None means the identity (L1).
+        name: Name of the penalty in ``terms``.
     """
     coefficient, *others = coefficients
     if any(other != coefficient for other in others):
-        # Filled on the device: a tensor of them would be copied there at each step.
+        # Filled on the device: torch.tensor(coefficients) would be copied there at each step.
         coefficient = torch.stack([saes[0].W_dec.new_full((), float(each)) for each in coefficients])
     inputs = weights_of(saes, x)
     loss, mse, value, x_hat, latents, fired = _ReLULoss.apply(*inputs, Tensor.relu_, coefficient, penalty)
@@ -52,18 +55,18 @@ def masked_losses(
     r""":math:`\|x - \hat x\|_2^2`, averaged over the batch.
 
     Args:
-        saes: Of one shape, whose weights are used.
+        saes: SAEs of one shape.
         x: Activations.
-        activate: Gives the latents: the values before activation, those not kept or not positive made 0.
+        activate: Maps pre-activations to latents: sets those that are not kept or not positive to 0.
     """
     loss, mse, _, x_hat, latents, fired = _ReLULoss.apply(*weights_of(saes, x), activate, 0.0, None)
     return outputs_of(saes, x_hat, loss, {"mse": mse}, fired, lambda: latents)
 
 
 class _ReLULoss(torch.autograd.Function):
-    """Its (batch, d_sae) tensors are the latents and, on the way back, their gradient.
+    """Memory: one (batch, d_sae) tensor in forward (latents) and one in backward (their gradient).
 
-    All may have one dimension more, in front: that of a stack of SAEs, whose losses are then a vector.
+    For a stack of SAEs all tensors have one more dimension in front, and the losses form a vector.
     """
 
     @staticmethod
@@ -88,7 +91,7 @@ class _ReLULoss(torch.autograd.Function):
         value = value / x.shape[-2]
         ctx.save_for_backward(x, W_enc, W_dec, latents, residual, fired, norms)
         ctx.coefficient, ctx.penalty = coefficient, penalty
-        ctx.set_materialize_grads(False)  # zeros for what has no gradient, the latents among it
+        ctx.set_materialize_grads(False)  # else backward would get zeros for the latents, a large tensor
         ctx.mark_non_differentiable(mse, value, x_hat, latents, fired)
         return mse + coefficient * value, mse, value, x_hat, latents, fired
 
@@ -99,18 +102,24 @@ class _ReLULoss(torch.autograd.Function):
             return (None,) * len(ctx.needs_input_grad)
         x, W_enc, W_dec, latents, residual, fired, norms = ctx.saved_tensors
         per_sample = grad_loss / x.shape[-2]
-        # Under autocast the products run in the latents' precision, as they did on the way forward.
+        # Under autocast the products run in the latents' precision, as they did in forward.
         low = latents.dtype
+        # Error term: d mse / d x_hat = 2 (x_hat - x) / batch; b_dec is added to each x_hat.
         grad_x_hat = residual * (2 * per_sample)[..., None, None]
         strength = (ctx.coefficient * per_sample)[..., None]
         grad_b_dec, grad_x_hat = grad_x_hat.sum(-2), grad_x_hat.to(low)
-        # The broadcast bias of the product carries the identity's gradient at no cost.
+        # Gradient of the latents: error term grad_x_hat W_dec^T plus penalty term. For L1 the latter is
+        # lambda / batch * norm, the same for all samples: the product adds it as its bias at no cost.
         bias = None if ctx.penalty else (strength * norms).to(low)
         grad_pre = product(grad_x_hat, W_dec.mT.to(low), bias)
+        # of_norms is the penalty's derivative by the decoder norms: sum of phi'(f norm) f over samples.
         of_norms = add_slopes(grad_pre, ctx.penalty, latents, norms, strength) if ctx.penalty else fired
+        # ReLU: the gradient passes where a latent fired.
         torch.ops.aten.threshold_backward.grad_input(grad_pre, latents, 0, grad_input=grad_pre)
+        # Decoder: error term latents^T grad_x_hat, then the penalty's term through the norms.
         grad_W_dec = transposed_product(latents, grad_x_hat).to(W_dec.dtype)
         add_norm_gradient(grad_W_dec, W_dec, norms, strength * of_norms)
+        # x enters through the encoder and, with a minus sign, through the residual.
         grad_x = product(grad_pre, W_enc.mT.to(low)) - grad_x_hat if ctx.needs_input_grad[0] else None
         grad_W_enc = transposed_product(x.to(low), grad_pre)
         return grad_x, grad_W_enc, grad_pre.sum(-2), grad_W_dec, grad_b_dec, None, None, None
@@ -124,7 +133,7 @@ TANH = Penalty(Tensor.tanh_, _tanh_slope)
 
 
 def sum_penalty(penalty: Penalty, latents: Tensor, norms: Tensor) -> Tensor:
-    """The penalty of all latents of an SAE."""
+    """Sum of the penalty over samples and latents."""
     norms = norms.unsqueeze(-2)
     values = (penalty.value(block * norms).sum((-2, -1)) for (block,) in batch_blocks(latents))
     return sum(values, start=norms.new_zeros(()))
@@ -133,7 +142,11 @@ def sum_penalty(penalty: Penalty, latents: Tensor, norms: Tensor) -> Tensor:
 def add_slopes(
     grad_pre: Tensor, penalty: Penalty, latents: Tensor, norms: Tensor, strength: Tensor
 ) -> Tensor:
-    """Add the penalty's gradient to that of the latents; the sum of slopes times latents comes back."""
+    """Add the penalty's gradient to ``grad_pre``, the gradient of the latents.
+
+    Returns:
+        The sum over samples of slope times latent, needed for the gradient of the decoder norms.
+    """
     of_norms, scale, norms = torch.zeros_like(norms), (strength * norms).unsqueeze(-2), norms.unsqueeze(-2)
     for block, grad in batch_blocks(latents, grad_pre):
         slope = penalty.slope(block * norms)
@@ -143,12 +156,12 @@ def add_slopes(
 
 
 def mean_square(residual: Tensor) -> Tensor:
-    """Squared error, averaged over the batch."""
+    """Squared error, summed over ``d_in`` and averaged over the batch."""
     if residual.dim() == 2:
         return residual.flatten().dot(residual.flatten()) / len(residual)
     return residual.square().sum((-2, -1)) / residual.shape[-2]
 
 
 def add_norm_gradient(grad_W_dec: Tensor, W_dec: Tensor, norms: Tensor, grad_norms: Tensor) -> None:
-    """Let the gradient of the decoder rows' norms flow on to the rows; that of a row of zeros is 0."""
+    """Add to ``grad_W_dec`` the gradient through the norms of the decoder rows; 0 for a row of zeros."""
     grad_W_dec.addcmul_(W_dec, (grad_norms / norms.clamp_min(torch.finfo(norms.dtype).eps))[..., None])

@@ -1,4 +1,4 @@
-"""Autoencoder whose latents jump from 0 at a learnt threshold."""
+"""Autoencoder whose latents jump from 0 at a learned threshold."""
 
 from typing import Any, Literal, get_args
 
@@ -18,7 +18,7 @@ PenaltyName = Literal["l0", "tanh"]
 
 
 class JumpReLUSAE(SparseAutoencoder):
-    r"""Latents are 0 up to a threshold of their own, learnt with straight-through gradients.
+    r"""A latent is 0 up to its own threshold, which is learned with straight-through gradients.
 
     .. math:: \|x - \hat x\|_2^2 + \lambda \sum_i \phi(f_i), \quad f = z H(z - \theta), \quad
         z = x W_{enc} + b_{enc},
@@ -27,14 +27,16 @@ class JumpReLUSAE(SparseAutoencoder):
     Rajamanoharan et al. (2024), "Jumping ahead: improving reconstruction fidelity with JumpReLU sparse
     autoencoders", or is :math:`\tanh(f_i \|W_{dec,i}\|_2)`. (Anthropic's circuits update of January 2025
     has :math:`\tanh(4 f_i \|W_{dec,i}\|_2)` and a further term for latents below their thresholds.) The
-    derivative of H is that of a ramp of width ``bandwidth``.
+    gradient treats H as a ramp of width ``bandwidth``: its derivative is ``1 / bandwidth`` within half a
+    bandwidth of the threshold, and 0 elsewhere.
 
     Args:
         d_in: Width of the activations.
         d_sae: Number of latents.
         l0_coefficient: :math:`\lambda`.
         threshold: Initial :math:`\theta` of every latent.
-        bandwidth: Width over which a threshold notices values around it; about the spacing of the values.
+        bandwidth: Width of the window around a threshold in which values contribute to its gradient; about
+            the spacing of the values.
         penalty: :math:`\phi`.
 
     Raises:
@@ -62,14 +64,14 @@ class JumpReLUSAE(SparseAutoencoder):
         self.log_threshold = nn.Parameter(torch.full((d_sae,), float(threshold)).log())
 
     def encode(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_sae"]:
-        """Latents of ``x`` above their thresholds; others are 0."""
+        """Latents of ``x`` that exceed their thresholds; other latents are 0."""
         pre = torch.addmm(self.b_enc, x, self.W_enc)
         return torch.where(pre > self.log_threshold.exp(), pre, 0)
 
     def new_latents(
         self, directions: Float[Tensor, "n d_in"], size: Float[Tensor, ""]
     ) -> dict[str, Float[Tensor, "n ..."]]:
-        """See :meth:`SparseAutoencoder.new_latents`; thresholds shrink with the encoder from their start."""
+        """See :meth:`SparseAutoencoder.new_latents`; the threshold is its initial value times ``size``."""
         weights = super().new_latents(directions, size)
         threshold = (self.threshold * size).log().expand(len(directions))
         return weights | {"log_threshold": threshold}
@@ -89,9 +91,9 @@ class JumpReLUSAE(SparseAutoencoder):
 
 
 class _JumpReLULoss(torch.autograd.Function):
-    """Straight-through gradients in five products.
+    """Loss and straight-through gradient in five products.
 
-    It keeps the latents and which values were near their threshold, which takes a quarter of that.
+    Forward stores the latents and a mask of the values near their threshold, a quarter of the latents' size.
     """
 
     @staticmethod
@@ -119,7 +121,7 @@ class _JumpReLULoss(torch.autograd.Function):
         value = counted.to(mse) / len(x)
         ctx.save_for_backward(x, W_enc, W_dec, near, latents, residual, threshold, norms)
         ctx.coefficient, ctx.bandwidth, ctx.penalty = coefficient, bandwidth, penalty
-        ctx.set_materialize_grads(False)  # zeros for what has no gradient, the latents among it
+        ctx.set_materialize_grads(False)  # else backward would get zeros for the latents, a large tensor
         ctx.mark_non_differentiable(mse, value, x_hat, latents)
         return mse + coefficient * value, mse, value, x_hat, latents
 
@@ -129,18 +131,24 @@ class _JumpReLULoss(torch.autograd.Function):
         if grad_loss is None:
             return (None,) * len(ctx.needs_input_grad)
         x, W_enc, W_dec, near, latents, residual, threshold, norms = ctx.saved_tensors
-        low = latents.dtype  # under autocast the products run in it, as they did on the way forward
+        low = latents.dtype  # under autocast the products run in this precision, as they did in forward
+        # Error term: d mse / d x_hat = 2 (x_hat - x) / batch; b_dec is added to each x_hat.
         grad_x_hat = residual * (2 / len(x) * grad_loss)
         strength = ctx.coefficient / len(x) * grad_loss
         grad_b_dec, grad_x_hat = grad_x_hat.sum(0), grad_x_hat.to(low)
+        # Error terms of the decoder, latents^T grad_x_hat, and of the latents, grad_x_hat W_dec^T.
         grad_W_dec = transposed_product(latents, grad_x_hat).to(W_dec.dtype)
         grad_pre = product(grad_x_hat, W_dec.T.to(low))
         if ctx.penalty == "tanh":
+            # Penalty terms of the latents, and of the decoder through its norms.
             of_norms = add_slopes(grad_pre, TANH, latents, norms, strength)
             add_norm_gradient(grad_W_dec, W_dec, norms, strength * of_norms)
+        # Thresholds: dH / d theta = -1 / bandwidth near a threshold, and d theta / d log theta = theta.
         lost = _lost_at_threshold(near, grad_pre, threshold, strength if ctx.penalty == "l0" else None)
         grad_log_threshold = -lost / ctx.bandwidth * threshold
+        # Pre-activations: the gradient passes where a latent fired.
         torch.ops.aten.threshold_backward.grad_input(grad_pre, latents, 0, grad_input=grad_pre)
+        # x enters through the encoder and, with a minus sign, through the residual.
         grad_x = product(grad_pre, W_enc.T.to(low)) - grad_x_hat if ctx.needs_input_grad[0] else None
         grad_W_enc = transposed_product(x.to(low), grad_pre)
         grads = grad_x, grad_W_enc, grad_pre.sum(0), grad_W_dec, grad_b_dec, grad_log_threshold
@@ -148,7 +156,10 @@ class _JumpReLULoss(torch.autograd.Function):
 
 
 def _lost_at_threshold(near: Tensor, grad: Tensor, threshold: Tensor, strength: Tensor | None) -> Tensor:
-    """A threshold that rises by dt switches off what lies within it: a latent falls by t, the count by 1."""
+    """Derivative of the loss by the step function H, summed over the values near their threshold t.
+
+    As f = z H, it is the gradient of f times z, which is about t; the l0 penalty adds ``strength``.
+    """
     lost = torch.zeros_like(threshold)
     for is_near, block in batch_blocks(near, grad):
         per_entry = block * threshold if strength is None else torch.addcmul(strength, block, threshold)

@@ -1,4 +1,4 @@
-"""What the architectures have in common that choose how many latents fire."""
+"""Base class of architectures with a set number of active latents."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -7,12 +7,12 @@ from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder
 
 
 class KSparseAutoencoder(SparseAutoencoder):
-    """An SAE of which ``k`` latents fire.
+    """An SAE with ``k`` active latents in a sample.
 
     Args:
         d_in: Width of the activations.
         d_sae: Number of latents.
-        k: How many latents fire in a sample.
+        k: Number of latents that fire in a sample.
 
     Raises:
         ValueError: ``k`` lies outside [1, d_sae].
@@ -24,7 +24,7 @@ class KSparseAutoencoder(SparseAutoencoder):
 
     @property
     def k(self) -> int:
-        """How many latents fire in a sample."""
+        """Number of latents that fire in a sample."""
         return self._k
 
     @k.setter

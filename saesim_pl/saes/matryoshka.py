@@ -1,4 +1,4 @@
-"""Autoencoder whose first latents reconstruct by themselves."""
+"""Autoencoder whose prefixes of latents each reconstruct the input."""
 
 from itertools import accumulate
 
@@ -14,17 +14,17 @@ class MatryoshkaSAE(BatchTopKSAE):
 
     .. math:: \frac{1}{|M|} \sum_{m \in M} \|x - b_{dec} - \sum_{i < m} f_i W_{dec,i}\|_2^2,
 
-    averaged over the batch: what the first latents leave out costs in every prefix, so they keep to
-    general features and later ones cannot absorb them. Bussmann, Nabeshima et al. (2025), "Learning
-    multi-level features with Matryoshka sparse autoencoders". The callback ``SamplePrefixes`` draws the
-    groups anew at each step.
+    averaged over the batch. An error of the first latents counts in every prefix. So the first latents learn
+    general features, and later latents cannot absorb these. Bussmann, Nabeshima et al. (2025), "Learning
+    multi-level features with Matryoshka sparse autoencoders". The callback ``SamplePrefixes`` draws new
+    groups at each step.
 
     Args:
         d_in: Width of the activations.
         d_sae: Number of latents.
         k: Mean number of latents that fire in a sample.
-        group_sizes: Latents that each prefix adds to the one before; by default a half of all, then a
-            quarter, an eighth and twice a sixteenth, the smallest first.
+        group_sizes: Number of latents that each prefix adds to the one before, summing up to ``d_sae``. By
+            default 1/16, 1/16, 1/8, 1/4 and 1/2 of ``d_sae``, rounded.
 
     Raises:
         ValueError: ``k`` lies outside [1, d_sae], or the groups are not positive and ``d_sae`` together.
@@ -36,7 +36,7 @@ class MatryoshkaSAE(BatchTopKSAE):
 
     @property
     def group_sizes(self) -> list[int]:
-        """Latents that each prefix adds to the one before."""
+        """Number of latents that each prefix adds to the one before."""
         return self._group_sizes
 
     @group_sizes.setter
@@ -48,7 +48,7 @@ class MatryoshkaSAE(BatchTopKSAE):
         self._group_sizes = list(sizes)
 
     def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
-        """Mean squared error of the prefixes; ``terms`` are ``mse`` of all latents and ``prefix_mse``."""
+        """Squared error, averaged over the prefixes; ``terms``: ``mse`` of all latents and ``prefix_mse``."""
         if not self.training:
             return self._error_only(x)
         return self._training_loss(x, tuple(accumulate(self.group_sizes)))

@@ -8,10 +8,10 @@ from saesim_pl.saes import SparseAutoencoder
 
 
 def made(name: str, make: Callable[[int], SparseAutoencoder], d_in: int) -> SparseAutoencoder:
-    """The SAE that ``make`` makes.
+    """The SAE that ``make`` returns.
 
     Raises:
-        TypeError: It makes something else, or refuses its arguments; with the SAE's name.
+        TypeError: ``make`` returns something else, or refuses its arguments; with the SAE's name.
         ValueError: The SAE refuses a number; with the SAE's name.
     """
     try:

@@ -1,4 +1,4 @@
-"""What one pass of a sparse autoencoder over a batch gives."""
+"""Output of one pass of a sparse autoencoder over a batch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from torch import Tensor
 
 @dataclass
 class SAEOutput:
-    """What one pass over a batch gives.
+    """Output of one pass over a batch.
 
     Attributes:
         x_hat: Reconstruction.
-        loss: What training minimises; the only differentiable attribute.
+        loss: Training loss; the only differentiable attribute.
         terms: Named parts of the loss, before their coefficients.
-        fired: Sum of each latent over the batch: 0 where it never fired.
-        make_latents: Makes ``latents``; a function without arguments, not the tensor.
+        fired: Sum of each latent over the batch; 0 for a latent that did not fire.
+        make_latents: Function without arguments that computes ``latents``; not the tensor itself.
 
     Raises:
         TypeError: ``make_latents`` is a tensor.
@@ -35,5 +35,5 @@ class SAEOutput:
 
     @cached_property
     def latents(self) -> Float[Tensor, "batch d_sae"]:
-        """SAE activations; made at the first call, since a sparse step never needs them whole."""
+        """SAE activations, computed at the first access: a sparse training step does not need all of them."""
         return self.make_latents()

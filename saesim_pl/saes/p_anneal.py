@@ -1,4 +1,4 @@
-"""ReLU autoencoder whose penalty goes from L1 towards L0."""
+"""ReLU autoencoder whose penalty moves from L1 toward L0 during training."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -15,7 +15,7 @@ from saesim_pl.saes.stack import StackableAutoencoder
 # Where a latent is 0 the slope of g^p is infinite.
 _OFFSET = 1e-2
 
-# Rows of the last 16 batches, 8 of each, on which the penalty's size is measured.
+# The penalty's size is measured on 8 rows of each of the last 16 batches.
 _ROWS, _ROWS_OF_BATCH = 128, 8
 
 
@@ -25,21 +25,21 @@ class PAnnealSAE(StackableAutoencoder):
     .. math:: \|x - \hat x\|_2^2 + \lambda \sum_i \phi_p(f_i \|W_{dec,i}\|_2), \quad
         \phi_p(g) = (g + \epsilon)^p - \epsilon^p,
 
-    averaged over the batch. A callback lowers :math:`p` from 1, where the problem is convex in the latents
-    but shrinks them, towards 0, which counts them. Karvonen et al. (2024), "Measuring progress in
+    averaged over the batch. A callback lowers :math:`p` from 1 toward 0. At 1 the penalty is convex in the
+    latents but shrinks them; near 0 it counts them. Karvonen et al. (2024), "Measuring progress in
     dictionary learning for language model interpretability with board game models". Each change of p
-    would change the penalty's size: ``keep_size`` multiplies :math:`\lambda` then, as they do, so that the
-    penalty of the last batches' latents stays what it was; of each of 16 batches 8 rows are looked at, of
-    the first process where there are several. :math:`\epsilon = .01` bounds the slope. Theirs is
-    :math:`f_i^p`, which at p = .2 is 1.65 times as large near f = 1, so that :math:`\lambda` grows by so
-    much less and large latents are pulled less than here.
+    would change the penalty's size. As in the paper, ``keep_size`` then rescales :math:`\lambda` so that the
+    penalty of recent latents keeps its size; it is measured on 8 rows of each of the last 16 batches, in
+    the first process only. Deviation from the paper: :math:`\epsilon = .01` bounds the slope. Their penalty
+    is :math:`f_i^p`, which at p = .2 is 1.65 times as large near f = 1; there :math:`\lambda` grows by that
+    factor less, and large latents shrink less than here.
 
     Args:
         d_in: Width of the activations.
         d_sae: Number of latents.
         l1_coefficient: :math:`\lambda`.
         p: Exponent in (0, 1].
-        keep_size: Whether :math:`\lambda` follows p; else it stays as configured.
+        keep_size: Whether :math:`\lambda` is rescaled when p changes; else it stays as configured.
 
     Raises:
         ValueError: A number out of range.
@@ -58,7 +58,7 @@ class PAnnealSAE(StackableAutoencoder):
             raise ValueError(f"p must lie in (0, 1], got {p}")
         self.l1_coefficient, self.p, self.keep_size = l1_coefficient, p, keep_size
         if keep_size:
-            # Buffers, so that a checkpoint holds them and every process works with the first one's.
+            # Buffers, so that a checkpoint holds them and all processes use the first process's values.
             self.register_buffer("factor", torch.ones(()))
             self.register_buffer("recent", torch.zeros(_ROWS, d_sae))
             self.register_buffer("recent_p", torch.tensor(float(p)))
@@ -69,7 +69,7 @@ class PAnnealSAE(StackableAutoencoder):
 
     @property
     def shared_settings(self) -> float | None:
-        """The exponent; its coefficient may differ. An SAE that keeps its penalty's size is left alone."""
+        """The exponent; coefficients may differ. None with ``keep_size``: such an SAE is computed alone."""
         return None if self.keep_size else self.p
 
     @classmethod
@@ -99,7 +99,7 @@ class PAnnealSAE(StackableAutoencoder):
     def _remember(self, output: SAEOutput) -> None:
         scaled = (output.latents[:_ROWS_OF_BATCH] * self.W_dec.norm(dim=1)).to(self.recent)
         recent = torch.cat([self.recent[len(scaled) :], scaled])
-        # A batch that is going to be refused leaves no trace.
+        # Training refuses a batch whose loss is not finite: such a batch must not change the record.
         self.recent.copy_(torch.where(output.loss.isfinite(), recent, self.recent))
 
 

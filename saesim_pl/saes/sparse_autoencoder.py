@@ -1,4 +1,4 @@
-"""What every sparse autoencoder is."""
+"""Base class of all sparse autoencoders."""
 
 from abc import ABC, abstractmethod
 
@@ -11,9 +11,9 @@ from saesim_pl.saes.output import SAEOutput
 
 
 class SparseAutoencoder(nn.Module, ABC):
-    """Weights, names and orientation as in SAELens: ``x_hat = encode(x) @ W_dec + b_dec``.
+    """Base class; weights are named and oriented as in SAELens: ``x_hat = encode(x) @ W_dec + b_dec``.
 
-    Starts from unit decoder rows drawn uniformly from the sphere, ``W_enc`` their transpose, biases 0.
+    Initial decoder rows are drawn uniformly from the unit sphere; ``W_enc`` is the transpose, biases are 0.
 
     Args:
         d_in: Width of the activations.
@@ -48,12 +48,12 @@ class SparseAutoencoder(nn.Module, ABC):
 
     @property
     def dictionary(self) -> Float[Tensor, "d_sae d_in"]:
-        """Decoder rows, detached: what similarity measures compare."""
+        """Decoder rows, detached, for similarity measures."""
         return self.W_dec.detach()
 
     @abstractmethod
     def encode(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_sae"]:
-        """Latents of ``x``, at least 0; those of a row do not depend on the other rows."""
+        """Latents of ``x``, at least 0; each row is encoded independently of the other rows."""
 
     def decode(self, latents: Float[Tensor, "batch d_sae"]) -> Float[Tensor, "batch d_in"]:
         """Reconstruction from ``latents``."""
@@ -61,7 +61,7 @@ class SparseAutoencoder(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
-        """What training minimises, with everything computed on the way."""
+        """Training loss and the values computed with it."""
 
     def forward(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_in"]:
         """Reconstruction of ``x``."""
@@ -69,11 +69,11 @@ class SparseAutoencoder(nn.Module, ABC):
 
     @torch.no_grad()
     def start_from(self, norm: float, centre: Float[Tensor, " d_in"]) -> None:
-        """Before training: give the initial unit rows another norm, and centre the SAE on a point.
+        """Set the initial norm of the weights, and center the SAE on a point; call it before training.
 
         Args:
             norm: Norm of each decoder row and each encoder column.
-            centre: Becomes ``b_dec``; the encoder sees ``x - b_dec``.
+            centre: Becomes ``b_dec``; ``b_enc`` is set such that the encoder sees ``x - b_dec``.
         """
         self.W_dec *= norm
         self.W_enc *= norm
@@ -83,12 +83,12 @@ class SparseAutoencoder(nn.Module, ABC):
     def new_latents(
         self, directions: Float[Tensor, "n d_in"], size: Float[Tensor, ""]
     ) -> dict[str, Float[Tensor, "n ..."]]:
-        """Weights of latents that begin again: by parameter, with the latents in front.
+        """Initial weights for latents that are reset, by parameter name; the first dimension is the latent.
 
-        An architecture adds what else its latents learn.
+        A subclass adds its further parameters per latent.
 
         Args:
-            directions: Unit decoder rows; encoder columns are their multiples and see ``x - b_dec``.
+            directions: Unit decoder rows. Encoder columns are multiples of them and see ``x - b_dec``.
             size: Norm of the encoder columns.
         """
         encoder = size * directions
@@ -96,13 +96,13 @@ class SparseAutoencoder(nn.Module, ABC):
 
     @torch.no_grad()
     def fold_decoder_norms(self) -> None:
-        """Give decoder rows norm 1 and latents their scale, which changes no reconstruction.
+        """Divide decoder rows by their norms and multiply latents by them; reconstructions do not change.
 
-        For SAEs whose penalty was weighted by those norms, before latents are read as magnitudes. A row of
-        zeros stays one.
+        Use it for SAEs whose penalty is weighted by these norms, before latents are read as magnitudes. A
+        row of zeros stays a row of zeros.
 
         Raises:
-            TypeError: Latents compete with each other, so that another scale would choose others.
+            TypeError: Latents compete with each other, so that rescaling would select other latents.
         """
         norms = self.dictionary.norm(dim=1)
         norms = torch.where(norms > 0, norms, 1)
@@ -111,16 +111,17 @@ class SparseAutoencoder(nn.Module, ABC):
 
     @torch.no_grad()
     def fold_normalization(self, shift: Float[Tensor, " d_in"], scale: Float[Tensor, " d_in"]) -> None:
-        """Let an SAE that was trained on ``(x - shift) / scale`` read and reconstruct ``x``; latents stay.
+        """Let an SAE that was trained on ``(x - shift) / scale`` read and reconstruct ``x``.
 
-        For export: what training would go on to minimise is measured in the units of ``x`` from now on.
+        Latents do not change. Use it for export, not before further training: the loss is measured in the
+        units of ``x`` afterward.
 
         Args:
-            shift: Subtracted from activations while training.
-            scale: What they were divided by then.
+            shift: Vector that was subtracted from activations in training.
+            scale: Divisor of each dimension in training.
 
         Raises:
-            TypeError: The decoder encodes, and ``scale`` differs between dimensions.
+            TypeError: The SAE encodes with its decoder, and ``scale`` differs between dimensions.
             ValueError: A width other than ``d_in``, or a scale that is not positive.
         """
         for name, numbers in {"shift": shift, "scale": scale}.items():
@@ -134,17 +135,17 @@ class SparseAutoencoder(nn.Module, ABC):
         self.b_dec.mul_(scale).add_(shift)
 
     def _fold_into_encoder(self, shift: Float[Tensor, " d_in"], scale: Float[Tensor, " d_in"]) -> None:
-        """Let ``encode`` give for ``x`` what it gave for ``(x - shift) / scale``."""
+        """Change the encoder so that ``x`` gets the latents that ``(x - shift) / scale`` had before."""
         self.W_enc /= scale[:, None]
         self.b_enc -= shift @ self.W_enc
 
     def _scale_latents(self, factors: Float[Tensor, " d_sae"]) -> None:
-        """Multiply what ``encode`` gives by ``factors``."""
+        """Multiply the latents by ``factors``."""
         self.W_enc *= factors
         self.b_enc *= factors
 
     def _error_only(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
-        """The squared error of what inference gives."""
+        """Squared error of the reconstruction in inference."""
         latents = self.encode(x)
         x_hat = self.decode(latents)
         mse = (x_hat - x).square().sum() / len(x)

@@ -1,4 +1,4 @@
-"""Squared error of an autoencoder few of whose latents fire, by sums of few rows where that is faster."""
+"""Squared error of an autoencoder with few active latents, by sums of rows where that is faster."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,9 +16,9 @@ from saesim_pl.saes.output import SAEOutput
 from saesim_pl.saes.stack import outputs_of, weights_of
 
 Select = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
-"""Of the values before activation, those that may fire: their rows (ascending), latents and values.
+"""Selects pre-activations that may fire, and returns their rows (ascending), latents and values.
 
-Those of a stack of SAEs are below each other.
+For a stack of SAEs, the rows of one SAE follow the rows of the one before.
 """
 
 # Where k is this share of d_sae or more, whole products are faster than sums of k rows. On a CPU steps of
@@ -30,13 +30,13 @@ _DENSE_SHARE = 1 / 8
 def sparse_losses(
     saes: Sequence[KSparseAutoencoder], x: Tensor, select: Select, prefixes: tuple[int, ...] = ()
 ) -> list[SAEOutput]:
-    r"""Mean over prefixes m of :math:`\|x - b_{dec} - \sum_{i < m} f_i W_{dec,i}\|_2^2` and over the batch.
+    r"""Mean of :math:`\|x - b_{dec} - \sum_{i < m} f_i W_{dec,i}\|_2^2` over prefixes m and the batch.
 
     Args:
-        saes: Of one shape and ``k``, whose weights are used.
+        saes: SAEs of one shape and ``k``.
         x: Activations.
-        select: Chooses the entries of ``f``; those that are not positive become 0.
-        prefixes: Ascending numbers of latents, the last of them ``d_sae``; by default that one alone.
+        select: Chooses the entries of ``f``; negative entries become 0.
+        prefixes: Ascending numbers of latents that end with ``d_sae``; by default ``d_sae`` only.
     """
     d_sae = saes[0].d_sae
     if not prefixes and saes[0].k >= _DENSE_SHARE * d_sae:
@@ -61,11 +61,11 @@ def _keep_selected(select: Select, pre: Tensor) -> Tensor:
 
 
 class _SparseLoss(torch.autograd.Function):
-    """Sums the rows of few latents instead of multiplying by all, forward and backward.
+    """Sums the rows of the few active latents instead of multiplying by all, in forward and backward.
 
-    Every entry lies in a bag: its sample, once for each prefix that it is the first to belong to. Bags of
-    one prefix follow each other, so that the errors of all prefixes are one table of rows. Of a stack of
-    SAEs the samples are rows below each other, and so are the latents.
+    An entry is one active latent of one sample. Its bag is the pair of its sample and the shortest prefix
+    that contains its latent. Bags are numbered prefix by prefix, so that the errors of all prefixes form one
+    table of rows. For a stack of SAEs, samples and latents of one SAE follow those before in the tables.
     """
 
     @staticmethod
@@ -82,7 +82,7 @@ class _SparseLoss(torch.autograd.Function):
         row, latent, value = select(product(x, W_enc, b_enc).flatten(0, -2))
         value, bag, n_prefixes, n_rows = value.to(W_dec.dtype).relu_(), row, len(prefixes), x[..., 0].numel()
         if n_prefixes > 1:
-            # Compared with numbers: a tensor of them would be copied to the device at each step.
+            # Compared with Python numbers: a tensor of prefixes would be copied to the device at each step.
             for end in prefixes[:-1]:
                 bag = bag + n_rows * (latent >= end)
             bag, order = bag.sort()
@@ -91,13 +91,13 @@ class _SparseLoss(torch.autograd.Function):
             latent = latent + row // x.shape[-2] * W_dec.shape[-2]
         sums = _sum_bags(latent, W_dec.flatten(0, -2), bag, n_prefixes * n_rows, value)
         sums = sums.view(n_prefixes, *x.shape)
-        # Deterministic runs on a GPU refuse cumulative sums: only Matryoshka needs them.
+        # Cumulative sums are refused in deterministic runs on a GPU: only Matryoshka needs them.
         x_hat = (sums.cumsum_(0) if n_prefixes > 1 else sums) + b_dec.unsqueeze(-2)
         residual = x_hat - x
         errors = residual.square().sum((-2, -1)) / x.shape[-2]
         ctx.save_for_backward(x, W_enc, W_dec, residual, row, latent, value, bag)
         last = x_hat[-1], row, latent, value
-        ctx.set_materialize_grads(False)  # zeros for what has no gradient, the latents among it
+        ctx.set_materialize_grads(False)  # else backward would get zeros for outputs without a gradient
         ctx.mark_non_differentiable(*last, mse := errors[-1].clone())
         return errors.mean(0), mse, *last
 
@@ -107,18 +107,24 @@ class _SparseLoss(torch.autograd.Function):
         if grad_loss is None:
             return (None,) * len(ctx.needs_input_grad)
         x, W_enc, W_dec, residual, row, latent, value, bag = ctx.saved_tensors
+        # Error term by prefix: 2 (x_hat_m - x) / (prefixes * batch).
         grad_x_hat = residual * (2 / len(residual) / x.shape[-2] * grad_loss)[..., None, None]
-        if len(grad_x_hat) > 1:  # what enters a prefix enters all longer ones
+        if len(grad_x_hat) > 1:
+            # A latent of one prefix is also in all longer prefixes: sum their gradients, from the end.
             grad_x_hat = grad_x_hat.flip(0).cumsum_(0).flip(0)
         grad_b_dec, table, decoder = grad_x_hat[0].sum(-2), grad_x_hat.flatten(0, -2), W_dec.flatten(0, -2)
+        # Latents: grad_x_hat of the entry's bag times its decoder row; the ReLU passes positive values.
         grad_value = _dot_rows(table, bag, decoder, latent).mul_(value > 0)
         sorted_latent, order = latent.sort()
         entries, samples = (sorted_latent, len(decoder)), x.flatten(0, -2).to(value.dtype)
+        # Row i of the decoder: sum of latent times grad_x_hat over entries of latent i. Column i of the
+        # encoder: sum of the latent's gradient times x.
         grad_W_dec = _sum_bags(bag[order], table, *entries, value[order]).view_as(W_dec)
         grad_W_enc = _sum_bags(row[order], samples, *entries, grad_value[order]).view_as(W_dec)
         grad_b_enc = torch.zeros_like(decoder[:, 0]).index_add_(0, latent, grad_value).view_as(W_dec[..., 0])
         grad_x = None
         if ctx.needs_input_grad[0]:
+            # x enters through the encoder and, with a minus sign, through the residuals of all prefixes.
             rows = W_enc.mT.flatten(0, -2)[latent] * grad_value[:, None]
             grad_x = torch.zeros_like(samples).index_add_(0, row, rows).view_as(x).sub_(grad_x_hat[0])
         return grad_x, grad_W_enc.mT.contiguous(), grad_b_enc, grad_W_dec, grad_b_dec, None, None
@@ -131,12 +137,12 @@ def _sum_bags(index: Tensor, table: Tensor, bag: Tensor, n_bags: int, weight: Te
 
 
 def add_rows(total: Tensor, index: Tensor, rows: Tensor) -> None:
-    """Add each of ``rows`` to the row of ``total`` that ``index`` says, all threads at once."""
+    """Add each of ``rows`` to the row of ``total`` given by ``index``, in parallel."""
     bag, order = index.sort()
     total += _sum_bags(order, rows, bag, len(total), torch.ones_like(rows[:, 0]))
 
 
-# Private to PyTorch, and without it the rows are gathered.
+# Private to PyTorch; where it is missing, the rows are gathered.
 _DOT_ROWS = getattr(torch.ops.aten, "_embedding_bag_per_sample_weights_backward", None)
 
 

@@ -1,4 +1,4 @@
-"""SAEs of one shape that read the same activations, computed as one."""
+"""Joint computation of SAEs of one shape that read the same activations."""
 
 from abc import abstractmethod
 from collections import defaultdict
@@ -13,11 +13,11 @@ from torch import Tensor
 from saesim_pl.saes.output import SAEOutput
 from saesim_pl.saes.sparse_autoencoder import SparseAutoencoder
 
-# Multiplications of one product of one SAE up to which a CPU computes SAEs together. It saves calls, not
-# arithmetic, and the product of a stack runs at .6 of the speed of the products that oneDNN does one by one.
-# Steps of two and of five ReLU SAEs took alone, in units of together and of one thread's time, 1.33 and 1.52
-# at 2^19 (16 -> 32, batch 1024), 1.08 and 1.15 at 2^21 (64 -> 128, batch 256), .83 and .78 at 2^23, .63 and
-# .54 at 2^25; those of TopK 1.12 and 1.18, 1.09 and 1.14, .99 and 1.13, 1.03 and 1.03.
+# Largest number of multiplications in one product of one SAE at which a CPU computes SAEs together. This
+# saves calls, not arithmetic: the product of a stack runs at .6 of the speed of oneDNN's single products.
+# Measured on one thread: time of a step of two and of five ReLU SAEs one by one over the time together, 1.33
+# and 1.52 at 2^19 (16 -> 32, batch 1024), 1.08 and 1.15 at 2^21 (64 -> 128, batch 256), .83 and .78 at 2^23,
+# .63 and .54 at 2^25; the same for TopK: 1.12 and 1.18, 1.09 and 1.14, .99 and 1.13, 1.03 and 1.03.
 _CPU_LIMIT = 2**21
 # On an accelerator calls cost more, but stacking copies all weights at each step. Not measured: at 2^30
 # (512 -> 1,024, batch 2,048) a product should take as long as about ten calls.
@@ -25,9 +25,9 @@ _ACCELERATOR_LIMIT = 2**30
 
 
 class StackableAutoencoder(SparseAutoencoder):
-    """An SAE whose loss can be computed together with those of others of its class and shape.
+    """An SAE whose loss can be computed jointly with other SAEs of its class and shape.
 
-    A class that overrides ``loss`` is not computed together with others.
+    SAEs of a subclass that overrides ``loss`` are computed one by one.
 
     Args:
         d_in: Width of the activations.
@@ -37,12 +37,12 @@ class StackableAutoencoder(SparseAutoencoder):
     @property
     @abstractmethod
     def shared_settings(self) -> Hashable | None:
-        """What SAEs computed together must agree in; None if this one is to be left alone."""
+        """Settings that SAEs computed together must share; None if this SAE is computed alone."""
 
     @classmethod
     @abstractmethod
     def losses(cls, saes: Sequence[Self], x: Float[Tensor, "batch d_in"]) -> list[SAEOutput]:
-        """``loss`` of each of ``saes``, which agree in shape and ``shared_settings``."""
+        """``loss`` of each of ``saes``, which have the same shape and ``shared_settings``."""
 
     def loss(self, x: Float[Tensor, "batch d_in"]) -> SAEOutput:
         """See the class."""
@@ -50,13 +50,13 @@ class StackableAutoencoder(SparseAutoencoder):
 
 
 def joint_losses(saes: Iterable[SparseAutoencoder], inputs: Iterable[Tensor]) -> list[SAEOutput]:
-    """``loss`` of each SAE for its input; those alike that are given the same tensor share the work.
+    """``loss`` of each SAE for its input; SAEs of one kind with the same input tensor are computed together.
 
-    Where they share, numbers are those of each SAE alone up to rounding; elsewhere they are the same.
+    Losses computed together equal the separate ones up to rounding; all others are equal exactly.
 
     Args:
-        saes: Any.
-        inputs: Activations of each.
+        saes: SAEs of any kind.
+        inputs: Activations for each SAE.
     """
     groups = defaultdict(list)
     for place, (sae, x) in enumerate(zip(saes, inputs, strict=True)):
@@ -70,7 +70,7 @@ def joint_losses(saes: Iterable[SparseAutoencoder], inputs: Iterable[Tensor]) ->
 
 
 def _what_is_shared(sae: SparseAutoencoder, x: Tensor, place: int) -> Hashable:
-    """Equal for two SAEs that are to be computed together."""
+    """A key that is equal for SAEs to be computed together."""
     if not isinstance(sae, StackableAutoencoder) or type(sae).loss is not StackableAutoencoder.loss:
         return place
     if sae.shared_settings is None or not is_worthwhile(x, sae.d_sae):
@@ -80,12 +80,12 @@ def _what_is_shared(sae: SparseAutoencoder, x: Tensor, place: int) -> Hashable:
 
 
 def is_worthwhile(x: Float[Tensor, "batch d_in"], d_sae: int) -> bool:
-    """Whether SAEs are small enough to take less time together."""
+    """Whether SAEs are small enough that computing them together saves time."""
     return x.numel() * d_sae <= (_CPU_LIMIT if x.device.type == "cpu" else _ACCELERATOR_LIMIT)
 
 
 def weights_of(saes: Sequence[SparseAutoencoder], x: Tensor) -> tuple[Tensor, ...]:
-    """``x`` and the weights, stacked where there are several SAEs: what a loss is computed from."""
+    """``x``, ``W_enc``, ``b_enc``, ``W_dec`` and ``b_dec``; stacked if there are several SAEs."""
     weights = [(sae.W_enc, sae.b_enc, sae.W_dec, sae.b_dec) for sae in saes]
     if len(weights) == 1:
         return x, *weights[0]
@@ -100,7 +100,7 @@ def outputs_of(
     fired: Tensor,
     make_latents: Callable[[], Tensor],
 ) -> list[SAEOutput]:
-    """The output of each, of what was computed from their ``weights_of``."""
+    """The output of each SAE, from results computed with their ``weights_of``."""
     if len(saes) == 1:
         return [SAEOutput(x_hat, loss, terms, fired, make_latents)]
     make_all = cache(make_latents)

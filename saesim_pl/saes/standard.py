@@ -22,9 +22,9 @@ class StandardSAE(StackableAutoencoder):
         f = ReLU(x W_{enc} + b_{enc}),
 
     averaged over the batch; :math:`\phi` is the identity (Conerly et al., 2024, "Update on how we train
-    SAEs") or tanh, which stops shrinking what is well above 1 (Jermyn et al., 2024, "Tanh penalty in
-    dictionary learning"). Weighting by the norms lets the decoder go unconstrained: shrinking latents
-    while growing their rows gains nothing.
+    SAEs") or tanh, which hardly shrinks latents well above 1 (Jermyn et al., 2024, "Tanh penalty in
+    dictionary learning"). Weighting by the norms makes a constraint on the decoder unnecessary: smaller
+    latents with larger decoder rows have the same penalty.
 
     Args:
         d_in: Width of the activations.

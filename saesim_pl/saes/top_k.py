@@ -19,28 +19,28 @@ class TopKSAE(KSparseAutoencoder, StackableAutoencoder):
 
     .. math:: \|x - \hat x\|_2^2, \quad f = ReLU(TopK(x W_{enc} + b_{enc})),
 
-    averaged over the batch. Gao et al. (2024), "Scaling and evaluating sparse autoencoders"; their
-    subtraction of ``b_dec`` before encoding is absorbed by ``b_enc``. The callback ``AuxK`` adds their
-    auxiliary loss, the callback ``Anneal`` lowers ``k`` while training.
+    averaged over the batch. Gao et al. (2024), "Scaling and evaluating sparse autoencoders". They subtract
+    ``b_dec`` before encoding; here ``b_enc`` absorbs it. The callback ``AuxK`` adds their auxiliary loss,
+    the callback ``Anneal`` lowers ``k`` during training.
 
     Args:
         d_in: Width of the activations.
         d_sae: Number of latents.
-        k: Latents that may fire in a sample.
+        k: Number of latents that may fire in a sample.
 
     Raises:
         ValueError: ``k`` lies outside [1, d_sae].
     """
 
     def encode(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_sae"]:
-        """Latents of ``x``, at least 0, at most ``k`` of a row above."""
+        """Latents of ``x``, at least 0; at most ``k`` of a row are positive."""
         pre = torch.addmm(self.b_enc, x, self.W_enc)
         value, latent = pre.topk(self.k, dim=1, sorted=False)
         return torch.zeros_like(pre).scatter_(1, latent, value.relu())
 
     @property
     def shared_settings(self) -> int | None:
-        """How many latents fire; evaluated alone."""
+        """``k`` in training; None in evaluation, where each SAE is computed alone."""
         return self.k if self.training else None
 
     @classmethod
