@@ -1,4 +1,4 @@
-"""Ground truth: where features point, how often, how strongly and with which others they fire."""
+"""Ground truth: the features' directions, firing rates, magnitudes and dependences."""
 
 from saesim_pl.truth.copula import GaussianCopula
 from saesim_pl.truth.correlated_rates import CorrelatedRates

@@ -8,7 +8,7 @@ class Categorical:
     """Draws indices in proportion to ``weights`` in constant time each (Vose's alias method, 1991).
 
     Args:
-        weights: Not negative, at least one positive.
+        weights: Relative probabilities, not negative, at least one positive.
     """
 
     def __init__(self, weights: Float[np.ndarray, " n"]) -> None:

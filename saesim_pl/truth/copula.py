@@ -1,4 +1,4 @@
-"""Features that fire together because their causes do: thresholds on correlated normal variables."""
+"""Features that fire together through common causes: thresholds on correlated normal variables."""
 
 import sys
 
@@ -11,15 +11,15 @@ from torch import Tensor
 from saesim_pl.truth.correlation import Correlation, LowRankCorrelation
 from saesim_pl.truth.dependence import Dependence, Draw, FiringRates, Sampler, sample_starts
 
-# Cells whose normal variables are held at once: they stay in the cache.
+# A cell is one feature of one sample. Number of cells computed at once: they fit into a CPU's cache.
 BLOCK = 2**17
-# Level of what never fires, and minus that of what always does: no normal variable gets there. It is
-# finite, as levels are subtracted from each other.
+# Level of a feature that never fires, beyond all normal variables; the opposite for one that always fires. It
+# is finite because levels are subtracted from each other.
 _NEVER = -1e4
 
 
 def _least_pairs() -> Complex64[np.ndarray, " 65536"]:
-    """Least normal quantiles of cells that begin with either of two bytes: a pair is looked up at once."""
+    """For each pair of bytes, the least normal quantile that begins with each: one lookup for two cells."""
     least = np.nextafter(ndtri(np.arange(256) / 256).astype(np.float32), np.float32(-np.inf))
     pairs = np.stack(np.broadcast_arrays(least[None, :], least[:, None]), axis=-1)
     if sys.byteorder == "big":
@@ -31,24 +31,24 @@ _LEAST_PAIRS = _least_pairs()
 
 
 class GaussianCopula(Dependence):
-    """A feature fires where a standard normal variable of its own exceeds a threshold; these are correlated.
+    """A feature fires where its standard normal variable exceeds a threshold; the variables are correlated.
 
-    Rates are met exactly, whatever the correlation. Drawn for each sample anew. Given the common causes of a
-    sample its features are independent: what is drawn for a cell is one byte, and more only where that leaves
-    it open whether it fires.
+    Rates are exact for every correlation. Samples are independent. Given the common causes of a sample, its
+    features are independent. For speed, one random byte is drawn for each feature of a sample, and more
+    digits only if the byte does not decide whether it fires.
 
     Args:
-        correlation: Of the normal variables; by default of rank 25.
+        correlation: Correlation of the normal variables; by default of rank 25.
     """
 
     def __init__(self, correlation: Correlation | None = None) -> None:
         self.correlation = correlation or LowRankCorrelation()
 
     def sampler(self, wanted: FiringRates, rng: np.random.Generator) -> Sampler:
-        """Draws correlated firings.
+        """A sampler of correlated firings.
 
         Raises:
-            ValueError: There is no such correlation matrix.
+            ValueError: The correlation matrix does not exist.
         """
         factors = self.correlation.factors(wanted.rates.shape[1], rng)
         return ThresholdSampler(wanted.rates, wanted.on_request, *factors)
@@ -58,7 +58,7 @@ class ThresholdSampler(Sampler):
     r"""Fires where :math:`F e + s \epsilon` exceeds the normal quantile of 1 - rate.
 
     Args:
-        rates: Probability that a feature is on, by stream.
+        rates: Probability that a feature fires, by stream.
         on_request: Features that are not drawn for every sample, by stream.
         factor: :math:`F`.
         own: :math:`s`, positive.
@@ -101,12 +101,12 @@ class ThresholdSampler(Sampler):
         causes: Float[Tensor, "rank n_samples"] | None,
         rng: np.random.Generator,
     ) -> Bool[np.ndarray, "n_streams n"]:
-        """Whether features fire that were left out of the draw."""
+        """Whether features that the draw left out fire."""
         level, feature = levels(cells, self.weights, causes)
         return rng.random(len(cells)) < ndtr(level + self.thresholds[:, feature])
 
     def _open(self, causes: Float[Tensor, "rank n"], rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        """Row and column of the cells of a block that may fire, their level, first byte of their quantile."""
+        """Cells of a block that may fire: row, column, level, and first byte of the quantile."""
         level = torch.addmm(self.fastest, causes.T, self.drawn_weights).numpy().ravel()
         byte = np.frombuffer(rng.bytes(level.size + level.size % 2), dtype=np.uint8)
         least = _LEAST_PAIRS.take(byte.view(np.uint16), mode="clip").view(np.float32)
@@ -119,7 +119,7 @@ def levels(
     weights: Float[Tensor, "n_features rank"],
     causes: Float[Tensor, "rank n_samples"] | None,
 ) -> tuple[Float[np.ndarray, " n"], Int[np.ndarray, " n"]]:
-    """What the causes of the cells' samples come to for their features, and those features.
+    """Contribution of the common causes to each cell's normal variable, and the cell's feature.
 
     Raises:
         ValueError: The draw has no causes.
@@ -134,8 +134,8 @@ def levels(
 def normal_numbers(shape: tuple[int, int], rng: np.random.Generator) -> Float[Tensor, "n m"]:
     """Standard normal numbers, three times as fast as numpy's.
 
-    A torch generator takes 32 bits of its seed: of some 65,000 draws two may have the same causes, though
-    not the same firings.
+    A torch generator uses 32 bits of its seed: among some 65,000 draws, two may have the same causes, but not
+    the same firings.
     """
     generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
     return torch.randn(shape, generator=generator)

@@ -1,4 +1,4 @@
-"""Features whose probability to fire follows a normal variable that is correlated with others'."""
+"""Features whose firing probabilities depend on correlated normal variables."""
 
 import numpy as np
 import torch
@@ -11,21 +11,22 @@ from saesim_pl.truth.copula import BLOCK, levels, normal_numbers
 from saesim_pl.truth.correlation import Correlation, LowRankCorrelation
 from saesim_pl.truth.dependence import Dependence, Draw, FiringRates, Sampler, sample_starts
 
-# What stands for an exponent of 0 where one is divided by.
+# Replaces an exponent of 0 in a denominator.
 _LEAST_EXPONENT = 1e-9
 
 
 class CorrelatedRates(Dependence):
-    r"""A feature fires with probability :math:`\min(1, c_i \Phi(z_i)^{a_i})`, z being correlated and normal.
+    r"""A feature fires with probability :math:`\min(1, c_i \Phi(z_i)^{a_i})`; the normal z are correlated.
 
-    :math:`c_i` is such that the feature's rate is met exactly. With :math:`a_i = 1` this is the toy data of
-    Cunningham et al. (2023), "Sparse autoencoders find highly interpretable features in language models";
-    with :math:`a_i = \lambda i`, that of Sharkey et al. (2022), "Taking features out of superposition with
-    sparse autoencoders". Both scale the probabilities of each draw to one sum, and the former draws one z a
-    batch; here z is drawn for each sample and the sum is met in the mean.
+    :math:`c_i` is chosen such that the feature's rate is exact. With :math:`a_i = 1` this is the toy data of
+    Cunningham et al. (2023), "Sparse autoencoders find highly interpretable features in language models".
+    With :math:`a_i = \lambda i` it is the toy data of Sharkey et al. (2022), "Taking features out of
+    superposition with sparse autoencoders". Deviation: both scale the probabilities of each draw to a fixed
+    sum, and the former draws one z for a batch. Here z is drawn for each sample, and the sum is fixed only in
+    the mean.
 
     Args:
-        correlation: Of z; by default of rank 25.
+        correlation: Correlation of z; by default of rank 25.
         decay: :math:`\lambda`; if left out, all :math:`a_i` are 1.
 
     Raises:
@@ -38,10 +39,10 @@ class CorrelatedRates(Dependence):
         self.correlation, self.decay = correlation or LowRankCorrelation(), decay
 
     def sampler(self, wanted: FiringRates, rng: np.random.Generator) -> Sampler:
-        """Draws firings at correlated rates.
+        """A sampler of firings with correlated probabilities.
 
         Raises:
-            ValueError: There is no such correlation matrix.
+            ValueError: The correlation matrix does not exist.
         """
         n_features = wanted.rates.shape[1]
         exponents = np.ones(n_features) if self.decay is None else self.decay * np.arange(n_features)
@@ -51,9 +52,9 @@ class CorrelatedRates(Dependence):
 def log_coefficients(
     rates: Float[np.ndarray, "n_streams n"], exponents: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, "n_streams n"]:
-    r"""Logarithm of what makes :math:`E \min(1, c U^a)` the rate, where U is uniform; -inf for a rate of 0.
+    r"""The log c for which :math:`E \min(1, c U^a)`, with U uniform, is the rate; -inf for a rate of 0.
 
-    The mean is :math:`c / (a + 1)` up to c = 1, and :math:`1 - c^{-1/a} a / (a + 1)` from there on.
+    The mean is :math:`c / (a + 1)` for c up to 1, and :math:`1 - c^{-1/a} a / (a + 1)` for larger c.
     """
     a = np.maximum(exponents, _LEAST_EXPONENT)
     above = a * (np.log(a / (a + 1)) - np.log1p(-np.minimum(rates, 1 - 1e-12)))
@@ -63,7 +64,7 @@ def log_coefficients(
 
 
 class _RatesSampler(Sampler):
-    """Draws a byte for each cell at first, which rules out most; what it leaves open is drawn exactly."""
+    """Draws first one byte for each feature of a sample, which rules out most; draws the others exactly."""
 
     def __init__(
         self,
@@ -107,9 +108,9 @@ class _RatesSampler(Sampler):
     def _block(
         self, features: slice, causes: Float[Tensor, "rank n_samples"], rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Samples, features and streams of what fires among ``features``.
+        """Firings of ``features``: their samples, their features, and a mask by stream.
 
-        A row a feature, so that a row looks up its bytes in a table of its own.
+        Rows are features, so that each row looks up its bytes in the table of its feature.
         """
         normal = self.factor[features] @ causes
         if not self.full:
@@ -132,18 +133,18 @@ class _RatesSampler(Sampler):
         feature: Int[np.ndarray, " n"],
         z: Float[np.ndarray, " n"],
     ) -> Float[np.ndarray, "n_streams n"]:
-        # In logarithms: powers of some hundreds leave the range of numbers.
+        # In logarithms: powers of several hundreds would underflow.
         return log_coefficients[:, feature] + self.exponents[feature] * log_ndtr(z.astype(float))
 
 
 def _least(
     log_coefficients: Float[np.ndarray, " n_features"], exponents: Float[np.ndarray, " n_features"]
 ) -> Float[np.ndarray, "n_features 256"]:
-    """By feature and byte, the least z at which a quantile that begins with the byte can be a firing."""
+    """By feature and byte, the least z at which a feature can fire if its quantile begins with the byte."""
     log_quantile = np.log(np.arange(1, 256) / 256)
     log_ratio = np.minimum(log_quantile - log_coefficients[:, None], 0)
     root = np.exp(log_ratio / np.maximum(exponents, _LEAST_EXPONENT)[:, None])
-    # A ratio of 1 is for no z. The byte 0 may stand for any quantile, however small.
+    # No z gives a ratio of 1. A quantile that begins with the byte 0 may be arbitrarily small.
     first = np.where(log_coefficients > -np.inf, 0.0, 1.0)[:, None]
     root = np.concatenate([first, np.where(log_ratio < 0, root, 1)], axis=1)
     return np.nextafter(ndtri(root).astype(np.float32), np.float32(-np.inf))

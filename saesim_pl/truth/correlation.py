@@ -10,30 +10,30 @@ from saesim_pl.checks import check_counts, check_not_negative
 Factors = tuple[Float[np.ndarray, "n_features rank"], Float[np.ndarray, " n_features"]]
 """F and s with :math:`z = F e + s \\epsilon`, where e and epsilon are independent standard normal numbers."""
 
-# Least variance of a random law's variable that is its own, and of a given one's.
+# Least independent share of a variable's variance: for drawn correlations, and for a given matrix.
 _MIN_OWN, _LEAST_OWN = 0.01, 1e-6
 
 
 class Correlation(ABC):
-    """Correlations of one standard normal variable a feature."""
+    """Correlations of standard normal variables, one for each feature."""
 
     @abstractmethod
     def factors(self, n_features: int, rng: np.random.Generator) -> Factors:
-        """What the variables are made of.
+        """Common and independent parts of the variables.
 
         Raises:
-            ValueError: There is no such correlation matrix.
+            ValueError: The correlation matrix does not exist.
         """
 
 
 class LowRankCorrelation(Correlation):
-    """A few common causes: factors of normal numbers, as in SynthSAEBench (Chanin and Garriga-Alonso, 2026).
+    """A few common causes with normal factors, as in SynthSAEBench (Chanin and Garriga-Alonso, 2026).
 
     Args:
-        rank: Common causes.
-        scale: Standard deviation of a feature's dependence on each; two features' correlation has the
-            standard deviation ``sqrt(rank) * scale**2``. Where a feature's sum of squares exceeds .99, its
-            factors are shrunk to that.
+        rank: Number of common causes.
+        scale: Standard deviation of a feature's factor for each cause. The correlation of two features then
+            has the standard deviation ``sqrt(rank) * scale**2``. If the squares of a feature's factors sum up
+            to more than .99, its factors are shrunk until the sum is .99.
 
     Raises:
         ValueError: ``rank`` is below 1, or ``scale`` negative.
@@ -45,7 +45,7 @@ class LowRankCorrelation(Correlation):
         self.rank, self.scale = rank, scale
 
     def factors(self, n_features: int, rng: np.random.Generator) -> Factors:
-        """Factors and what is each variable's own."""
+        """Factors, and the standard deviation of each variable's independent part."""
         factor = self.scale * rng.standard_normal((n_features, self.rank))
         shares = np.square(factor).sum(1, keepdims=True)
         factor *= np.sqrt(np.minimum(1, (1 - _MIN_OWN) / np.maximum(shares, _MIN_OWN)))
@@ -56,8 +56,8 @@ class GivenCorrelation(Correlation):
     """A correlation matrix.
 
     Args:
-        matrix: Symmetric and positive definite, 1 on the diagonal; a row a feature, those of later streams
-            after the first stream's.
+        matrix: Symmetric and positive definite, with 1 on the diagonal. Row i belongs to feature id i: the
+            first stream's features, then the further features of later streams.
     """
 
     def __init__(self, matrix: list[list[float]]) -> None:
@@ -67,8 +67,8 @@ class GivenCorrelation(Correlation):
         """Factors of the matrix.
 
         Raises:
-            ValueError: The matrix is of another size, not symmetric, not positive definite, without 1s on
-                its diagonal or with NaN or infinity.
+            ValueError: The matrix has another size, is not symmetric or not positive definite, has other
+                numbers than 1 on its diagonal, or has NaN or infinity.
         """
         if self.matrix.shape != (n_features, n_features):
             raise ValueError(f"matrix has shape {self.matrix.shape}, but there are {n_features} features")
@@ -83,27 +83,27 @@ class GivenCorrelation(Correlation):
 
 
 class WishartCorrelation(Correlation):
-    """That of as many normal samples as there are features, as in Sharkey et al. (2022).
+    """Sample correlation of as many normal samples as there are features, as in Sharkey et al. (2022).
 
-    Shrunk by a hundredth: the matrix itself is next to singular.
+    The correlations are shrunk by a hundredth because the sample matrix is nearly singular.
     """
 
     def factors(self, n_features: int, rng: np.random.Generator) -> Factors:
-        """Factors of a matrix drawn anew."""
+        """Factors of a newly drawn matrix."""
         samples = rng.standard_normal((n_features, n_features))
         samples /= np.linalg.norm(samples, axis=1, keepdims=True)
         return factorise((1 - _MIN_OWN) * samples @ samples.T + _MIN_OWN * np.eye(n_features))
 
 
 class UniformCorrelation(Correlation):
-    """A symmetric matrix of uniform numbers, made positive definite by its diagonal.
+    """A symmetric matrix of uniform numbers; a larger diagonal makes it positive definite.
 
     As in the toy data of Cunningham et al. (2023), "Sparse autoencoders find highly interpretable features in
-    language models", their covariance scaled to a correlation.
+    language models"; here their covariance is scaled to a correlation.
     """
 
     def factors(self, n_features: int, rng: np.random.Generator) -> Factors:
-        """Factors of a matrix drawn anew."""
+        """Factors of a newly drawn matrix."""
         matrix = rng.random((n_features, n_features))
         matrix = (matrix + matrix.T) / 2
         least = np.linalg.eigvalsh(matrix)[0]
@@ -113,10 +113,10 @@ class UniformCorrelation(Correlation):
 
 
 def factorise(matrix: Float[np.ndarray, "n n"]) -> Factors:
-    """Factors of a correlation matrix, as much as possible of which is each variable's own.
+    """Factors of a correlation matrix, with the largest possible independent parts of equal size.
 
     Raises:
-        ValueError: The matrix is not positive definite, or next to singular.
+        ValueError: The matrix is not positive definite, or nearly singular.
     """
     values, vectors = np.linalg.eigh(matrix)
     if values[0] < _LEAST_OWN:

@@ -1,4 +1,4 @@
-"""Which features fire together: what every law says, and the law of none."""
+"""Which features fire together: the interface of all laws, and independent firing."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -12,12 +12,13 @@ from saesim_pl.truth.categorical import Categorical
 
 @dataclass(frozen=True)
 class Draw:
-    """What fired in a run of samples, in any of the streams that see the draw.
+    """Firings in consecutive samples, in at least one of the streams that share the draw.
 
     Attributes:
-        cells: Ascending numbers ``sample * n_features + feature``.
-        kept: By stream, which of them fired there.
-        causes: What the features of a sample have in common, a column a sample, if anything.
+        cells: Firings as ascending numbers ``sample * n_features + feature``.
+        kept: By stream, which of these firings occur in it.
+        causes: Common causes of the features of a sample, one column for each sample; None if features have
+            no common causes.
     """
 
     cells: Int[np.ndarray, " n"]
@@ -26,15 +27,15 @@ class Draw:
 
 
 class Sampler(ABC):
-    """Draws firings for streams that see the same draw, each at rates of its own.
+    """Draws firings for streams that share a draw but may have different rates.
 
-    What two streams have in common they share as far as their rates allow: where a feature fires in the
-    stream that has it less often, it also fires in the other.
+    Streams agree as far as their rates allow: if a feature fires in the stream with the lower rate, it also
+    fires in the other stream.
     """
 
     @abstractmethod
     def draw(self, n_samples: int, rng: np.random.Generator) -> Draw:
-        """Firings of ``n_samples`` samples, of all features but those that fire on request."""
+        """Firings in ``n_samples`` samples, of all features except those on request."""
 
     @abstractmethod
     def fires(
@@ -43,17 +44,17 @@ class Sampler(ABC):
         causes: Float[Tensor, "rank n_samples"] | None,
         rng: np.random.Generator,
     ) -> Bool[np.ndarray, "n_streams n"]:
-        """Whether features fire that were left out of the draw that had these ``causes``."""
+        """Whether features on request fire at ``cells``, given the ``causes`` of the draw."""
 
 
 @dataclass(frozen=True)
 class FiringRates:
-    """How often features are to fire in streams that see the same draw.
+    """Requested firing rates of features in streams that share a draw.
 
     Attributes:
-        rates: Probability that a feature is on, by stream; 0 where a stream lacks the feature.
-        clusters: Cluster of each feature's direction, -1 for none.
-        on_request: Features that are not drawn for every sample, since a hierarchy asks for few of them.
+        rates: Probability that a feature fires, by stream; 0 where a stream lacks the feature.
+        clusters: Cluster of each feature's direction, -1 if it has no cluster.
+        on_request: Features that are not drawn for every sample, because a hierarchy asks for few of them.
     """
 
     rates: Float[np.ndarray, "n_streams n_features"]
@@ -62,15 +63,15 @@ class FiringRates:
 
 
 class Dependence(ABC):
-    """Says which features fire together, given how often each one does."""
+    """Law of which features fire together, given how often each one fires."""
 
     @abstractmethod
     def sampler(self, wanted: FiringRates, rng: np.random.Generator) -> Sampler:
-        """Draws firings.
+        """A sampler of firings.
 
         Args:
-            wanted: How often.
-            rng: Decides what is random about the law itself.
+            wanted: Requested rates.
+            rng: Generator for the random parts of the law itself.
 
         Raises:
             ValueError: The law cannot have such rates.
@@ -80,13 +81,13 @@ class Dependence(ABC):
 class Independent(Dependence):
     """Features fire independently of each other.
 
-    A feature that is on with probability p in each sample is a Poisson process of rate -log(1 - p) that
-    has at least one arrival. So the arrivals of all features together are drawn at once, in time
-    proportional to how many there are and not to ``n_samples * n_features``, and duplicates are dropped.
+    A feature fires with probability p if a Poisson process of rate -log(1 - p) has at least one arrival. So
+    the arrivals of all features are drawn together and duplicates are dropped. The time grows with the number
+    of arrivals, not with ``n_samples * n_features``.
     """
 
     def sampler(self, wanted: FiringRates, rng: np.random.Generator) -> Sampler:
-        """Draws independent firings.
+        """A sampler of independent firings.
 
         Raises:
             ValueError: A rate of 1 or above.
@@ -98,7 +99,7 @@ class Independent(Dependence):
 
 
 class _Arrivals(Sampler):
-    """A stream with a lower rate keeps arrivals with probability in proportion to its own."""
+    """Arrivals at the highest rate of all streams; each stream keeps a share, its own rate over it."""
 
     def __init__(
         self,
@@ -136,6 +137,6 @@ class _Arrivals(Sampler):
 
 
 def sample_starts(n_samples: int, n_features: int) -> Int[np.ndarray, " n_samples"]:
-    """First cell of each sample; in 32 bits where they hold, as those sort twice as fast."""
+    """First cell of each sample; in 32 bits if they suffice, because these sort twice as fast."""
     kind = np.int32 if n_samples * n_features < 2**31 else np.int64
     return np.arange(0, n_samples * n_features, n_features, dtype=kind)

@@ -1,4 +1,4 @@
-"""Where true features point."""
+"""Directions of true features."""
 
 from abc import ABC, abstractmethod
 
@@ -11,14 +11,15 @@ from torch.nn.functional import normalize
 from saesim_pl.checks import check_counts, check_not_negative
 
 Drawn = tuple[Float[Tensor, "n d_in"], Int[np.ndarray, " n"]]
-"""Unit rows, and the cluster of each: -1 where there is none."""
+"""Unit rows, and the cluster of each row, -1 if it has no cluster."""
 
 
 class Directions(ABC):
-    """How directions are drawn.
+    """Law by which directions are drawn.
 
     Attributes:
-        unit: Neighbouring rows that make sense together only: a stream has all of them or none.
+        unit: Size of groups of consecutive rows that belong together: a stream has all rows of a group or no
+            row of it.
     """
 
     unit = 1
@@ -28,7 +29,7 @@ class Directions(ABC):
         """``n`` unit rows and their clusters.
 
         Raises:
-            ValueError: There are no so many of the kind.
+            ValueError: The law cannot give ``n`` rows in ``d_in`` dimensions.
         """
 
 
@@ -36,19 +37,19 @@ class UniformDirections(Directions):
     """Uniform on the sphere, independent of each other."""
 
     def draw(self, n: int, d_in: int, rng: np.random.Generator) -> Drawn:
-        """Normalised normal numbers."""
+        """Normal numbers, normalized by row."""
         return _uniform(n, d_in, rng), np.full(n, -1)
 
 
 class NearOrthogonalDirections(Directions):
-    r"""As orthogonal as so many directions can be made: the sum of :math:`cos^4` over pairs is lowered.
+    r"""Nearly orthogonal directions: lowers the sum of :math:`cos^4` over pairs of directions.
 
-    Where they are no more than the dimensions, orthogonal. Else projected gradient descent from uniform
-    directions. The fourth power, as large overlaps matter more than small ones; with squares, whose minimum
-    is any tight frame, the largest would stay.
+    Exactly orthogonal if there are at most as many directions as dimensions. Otherwise projected gradient
+    descent from uniform directions. The fourth power weights large overlaps more than small ones. The sum of
+    squares is minimal for every tight frame, which may have large overlaps.
 
     Args:
-        steps: Of the descent; each costs ``n * n * d_in`` multiplications.
+        steps: Number of descent steps; each costs ``n * n * d_in`` multiplications.
 
     Raises:
         ValueError: ``steps`` is negative.
@@ -59,7 +60,7 @@ class NearOrthogonalDirections(Directions):
         self.steps = steps
 
     def draw(self, n: int, d_in: int, rng: np.random.Generator) -> Drawn:
-        """Rows of an orthogonal matrix, or where the descent ends."""
+        """Orthonormal rows, or the result of the descent."""
         rows = _uniform(n, d_in, rng)
         if n <= d_in:
             return torch.linalg.qr(rows.T)[0].T.contiguous(), np.full(n, -1)
@@ -69,7 +70,7 @@ class NearOrthogonalDirections(Directions):
 
 
 def _descent(rows: Float[Tensor, "n d_in"], n_rows: int = 1024) -> Float[Tensor, "n d_in"]:
-    r"""Gradient of the sum of :math:`cos^4`, such that the largest row is a tenth of a unit."""
+    r"""Gradient of the sum of :math:`cos^4`, scaled such that its largest row has norm .1."""
     gradient = torch.empty_like(rows)
     for start in range(0, len(rows), n_rows):
         cosine = rows[start : start + n_rows] @ rows.T
@@ -79,12 +80,12 @@ def _descent(rows: Float[Tensor, "n d_in"], n_rows: int = 1024) -> Float[Tensor,
 
 
 class ClusteredDirections(Directions):
-    r"""Groups around uniform centres: :math:`\sqrt{c}` times the centre and the rest at right angles to it.
+    r"""Clusters around uniform centers: :math:`\sqrt{c}` times the center plus an orthogonal random part.
 
-    Feature i belongs to cluster i modulo ``n_clusters``, so that rates are spread evenly.
+    Feature i belongs to cluster i modulo ``n_clusters``, so that each cluster has frequent and rare features.
 
     Args:
-        n_clusters: How many there are.
+        n_clusters: Number of clusters.
         cosine: c, the mean cosine of two rows of a cluster.
 
     Raises:
@@ -98,7 +99,7 @@ class ClusteredDirections(Directions):
         self.n_clusters, self.cosine = n_clusters, cosine
 
     def draw(self, n: int, d_in: int, rng: np.random.Generator) -> Drawn:
-        """Rows around centres.
+        """Rows around the centers.
 
         Raises:
             ValueError: More clusters than directions.
@@ -113,13 +114,13 @@ class ClusteredDirections(Directions):
 
 
 class CircleDirections(Directions):
-    """Points that lie evenly on circles, each circle in a plane of its own.
+    """Evenly spaced points on circles; each circle lies in its own random plane.
 
     With the dependence ``OneOfGroup`` an activation moves on each circle, as days of the week do in language
     models: Engels et al. (2024), "Not all language model features are one-dimensionally linear".
 
     Args:
-        n_points: Points of a circle, which are neighbours in the list of features.
+        n_points: Number of points of a circle; they are consecutive features.
 
     Raises:
         ValueError: ``n_points`` is below 2.
@@ -134,7 +135,7 @@ class CircleDirections(Directions):
         """Points in random planes.
 
         Raises:
-            ValueError: ``n`` directions are no whole number of circles, or one dimension holds none.
+            ValueError: ``n`` is no multiple of ``n_points``, or ``d_in`` is below 2.
         """
         n_circles, left = divmod(n, self.n_points)
         if left or d_in < 2:
@@ -147,7 +148,7 @@ class CircleDirections(Directions):
 
 
 class AntipodalDirections(Directions):
-    """Pairs that point away from each other, neighbours in the list of features."""
+    """Pairs of opposite directions; the two are consecutive features."""
 
     unit = 2
 

@@ -1,4 +1,4 @@
-"""How the parts that decide what fires go together."""
+"""Combines dependence, hierarchy and magnitudes into one law of firing."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -10,19 +10,19 @@ from saesim_pl.truth.magnitudes import Magnitudes
 from saesim_pl.truth.seeds import generator_of
 from saesim_pl.truth.siblings import MOST
 
-# Samples from which frequencies are counted where no formula gives them, and how often rates are adjusted.
+# Number of samples in which frequencies without a formula are counted, and of adjustments of the rates.
 _COUNTED, _TRIALS = 2**15, 60
 
 
 class FiringLaw:
-    """Which features fire together and how strongly, whatever their rates.
+    """Law of which features fire together and how strongly, for any rates.
 
     Args:
-        dependence: Which fire together.
-        hierarchy: Which fire only where others do, if any.
-        magnitudes: How strongly they fire, prepared.
-        clusters: Of the features' directions, -1 for none.
-        seed: Decides what is random about the dependence.
+        dependence: Which features fire together.
+        hierarchy: Which features fire only where others fire; None for no hierarchy.
+        magnitudes: How strongly features fire; already prepared.
+        clusters: Cluster of each feature's direction, -1 if it has no cluster.
+        seed: Seed of the random parts of the dependence.
     """
 
     def __init__(
@@ -39,14 +39,14 @@ class FiringLaw:
     def at(
         self, rates: Float[np.ndarray, "n_streams n_features"], mean_active: float | None
     ) -> tuple[FiringSampler, Float[np.ndarray, "n_streams n_features"]]:
-        """A sampler for streams that see one draw, and how often each feature fires in each stream.
+        """A sampler for streams that share a draw, and the frequency of each feature in each stream.
 
-        Frequencies are exact unless a hierarchy thins dependent firings: then they are counted, and
-        ``mean_active`` is met within three standard errors of the count.
+        Frequencies are exact unless a hierarchy thins dependent firings. In this case they are counted, and
+        the sum differs from ``mean_active`` by at most three standard errors of the count.
 
         Args:
-            rates: By stream, as the hierarchy's ``compensate`` understands them.
-            mean_active: What the frequencies of a stream shall sum up to, if anything.
+            rates: Rates by stream; the hierarchy's ``compensate`` defines their meaning.
+            mean_active: Requested sum of a stream's frequencies; None to keep the rates as they are.
 
         Raises:
             ValueError: The dependence or the hierarchy cannot have such rates.
@@ -84,11 +84,11 @@ class FiringLaw:
     def _after(
         self, sampler: FiringSampler, forests: list[Forest], before: Float[np.ndarray, "n_streams n"]
     ) -> tuple[Float[np.ndarray, "n_streams n"], Float[np.ndarray, "n_streams 1"]]:
-        """How often features fire, and the relative standard error of the sum."""
+        """Frequencies of the features, and the relative standard error of their sum."""
         if isinstance(self.dependence, Independent):
             pairs = zip(forests, before, strict=True)
             return np.stack([forest.rates_after(own) for forest, own in pairs]), np.zeros((len(forests), 1))
-        # The same states for all rates, so that mostly the rates make the difference.
+        # The same generator states for all rates: differences then come mostly from the rates.
         states = (generator_of(self.seed, "frequencies", chunk) for chunk in range(_COUNTED // 1024))
         counted = np.stack([sampler.frequencies(1024, state) for state in states])
         active = counted.sum(2)

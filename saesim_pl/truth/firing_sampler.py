@@ -14,13 +14,13 @@ from saesim_pl.truth.magnitudes import Magnitudes
 
 
 class FiringSampler:
-    """Draws firings for streams that see the same draw: what two streams share has one magnitude.
+    """Draws firings with magnitudes for streams that share a draw; a shared firing has one magnitude.
 
     Args:
-        sampler: Which features fire.
-        magnitudes: How strongly, prepared.
-        forests: Hierarchy of each stream, if any.
-        scale_children: Whether magnitudes follow the parents'.
+        sampler: Draws which features fire.
+        magnitudes: How strongly features fire; already prepared.
+        forests: Hierarchy of each stream; None for no hierarchy.
+        scale_children: Whether a child's magnitude is scaled by its parent's.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class FiringSampler:
         self.growth = Growth(forests) if forests else None
 
     def draw(self, n_samples: int, rng: np.random.Generator) -> list[Firings]:
-        """Firings of ``n_samples`` samples, one entry a stream."""
+        """Firings in ``n_samples`` samples, one entry for each stream."""
         draw = self._draw(n_samples, rng)
         n_features = len(self.magnitudes.scales)
         magnitude = self.magnitudes.draw(draw.cells % n_features, rng)
@@ -62,7 +62,7 @@ class FiringSampler:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """The products of a draw are small: where a core is busy, two threads would wait for each other."""
+    """Use one thread: the products of a draw are small, and on a busy machine threads wait for each other."""
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,4 +1,4 @@
-"""Which features fire, how strongly, and the activations they sum up to."""
+"""Firing features with their magnitudes, and the activations that they sum up to."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Firings:
-    """Sparse activations of the true features over a run of samples.
+    """Sparse activations of the true features in consecutive samples.
 
     Attributes:
-        feature: Id of the feature, sample after sample.
-        magnitude: Its magnitude.
-        offsets: Where each sample begins in ``feature``.
+        feature: Id of the feature of each firing, sample by sample.
+        magnitude: Magnitude of each firing.
+        offsets: Index in ``feature`` at which each sample begins.
     """
 
     feature: Int[Tensor, " total"]
@@ -26,7 +26,7 @@ class Firings:
     def of_cells(
         cls, cells: Int[np.ndarray, " n"], magnitude: Float[np.ndarray, " n"], n_samples: int, n_features: int
     ) -> "Firings":
-        """Firings in ascending ``cells``, each the number ``sample * n_features + feature``."""
+        """Firings from ascending ``cells``, numbers ``sample * n_features + feature``."""
         starts = np.arange(n_samples, dtype=cells.dtype) * cells.dtype.type(n_features)
         offsets = np.searchsorted(cells, starts)
         sample = np.repeat(starts, np.diff(offsets, append=len(cells)))
@@ -35,7 +35,7 @@ class Firings:
 
     @classmethod
     def concatenate(cls, parts: "list[Firings]") -> "Firings":
-        """Samples of all ``parts``, one after the other."""
+        """The samples of all ``parts``, in order."""
         if len(parts) == 1:
             return parts[0]
         starts = np.cumsum([0] + [len(part.feature) for part in parts[:-1]])
@@ -46,7 +46,7 @@ class Firings:
         )
 
     def samples(self, rows: slice) -> "Firings":
-        """The samples ``rows``, a range with both ends."""
+        """The samples ``rows``, a slice with explicit start and stop."""
         if rows == slice(0, len(self.offsets)):
             return self
         bounds = torch.cat([self.offsets, self.offsets.new_tensor([len(self.feature)])])

@@ -1,4 +1,4 @@
-"""Features that exclude each other, and features of which a fixed number is on."""
+"""Mutually exclusive features, and a fixed number of active features."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -19,14 +19,14 @@ def _refuse_hierarchy(dependence: Dependence, wanted: FiringRates) -> None:
 
 
 class OneOfGroup(Dependence):
-    """At most one feature of a group is on in a sample, at its own rate; groups are independent.
+    """At most one feature of a group fires in a sample, each at its own rate; groups are independent.
 
-    Where the rates of a group sum up to 1, one of it is on in every sample. Groups of a circle's points make
-    an activation that moves on the circle.
+    If the rates of a group sum up to 1, exactly one of its features fires in every sample. If the groups are
+    the points of circles, the activation moves on each circle.
 
     Args:
         n_groups: Feature i belongs to group i modulo this number; if left out, groups are the clusters of
-            the directions, and a feature without a cluster is a group of its own.
+            the directions, and a feature without a cluster forms its own group.
 
     Raises:
         ValueError: ``n_groups`` is below 1.
@@ -38,11 +38,11 @@ class OneOfGroup(Dependence):
         self.n_groups = n_groups
 
     def sampler(self, wanted: FiringRates, rng: np.random.Generator) -> Sampler:
-        """Draws one or none of each group.
+        """A sampler of at most one feature of each group.
 
         Raises:
-            ValueError: The rates of a group sum up to more than 1, there is a hierarchy, or nothing says what
-                the groups are.
+            ValueError: The rates of a group sum up to more than 1, there is a hierarchy, or neither
+                ``n_groups`` nor clusters define groups.
         """
         _refuse_hierarchy(self, wanted)
         rates, clusters = wanted.rates, wanted.clusters
@@ -58,9 +58,10 @@ class OneOfGroup(Dependence):
 
 
 class _GroupSampler(_WithoutRequests):
-    """Draws which groups are on, a geometric number of groups apart, then which of their features.
+    """Draws which groups fire, then one feature of each.
 
-    Streams take the feature with probability in proportion to their rates; the fastest decides.
+    Draws at the highest rate of all streams; each stream keeps a firing with probability in proportion to its
+    own rate.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class _GroupSampler(_WithoutRequests):
         self.keep = np.where(fastest > 0, rates / np.where(fastest > 0, fastest, 1), 0)
         self.totals = np.minimum(totals, 1).astype(np.float32)
         self.order = np.argsort(groups, kind="stable")
-        # Features lie on a line, each group's on a unit length of its own.
+        # Features lie on a line; the features of group g fill the interval [g, g + 1].
         ends = np.cumsum(fastest[self.order])
         before = np.concatenate([[0], np.cumsum(totals)])[groups[self.order]]
         length = np.where(totals > 0, totals, 1)[groups[self.order]]
@@ -96,13 +97,13 @@ class _GroupSampler(_WithoutRequests):
 
 
 class FixedNumber(Dependence):
-    """Exactly so many features are on in every sample as are on in the mean, all equally often.
+    """The same number of features fires in every sample; all features fire equally often.
 
     As in Song et al. (2025), "Mechanistic interpretability should prioritize feature consistency in SAEs".
     """
 
     def sampler(self, wanted: FiringRates, rng: np.random.Generator) -> Sampler:
-        """Draws sets of one size.
+        """A sampler of feature sets of a fixed size.
 
         Raises:
             ValueError: Rates differ, do not sum up to a whole number, or there is a hierarchy.
@@ -121,7 +122,7 @@ class FixedNumber(Dependence):
 
 
 class _SetSampler(_WithoutRequests):
-    """Of random numbers, one a feature, each stream takes the least among those of its features."""
+    """Draws a random number for each feature; in each stream the features with the least numbers fire."""
 
     def __init__(self, has: np.ndarray, numbers: np.ndarray) -> None:
         self.has, self.numbers = has, numbers

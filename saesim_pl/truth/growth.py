@@ -1,4 +1,4 @@
-"""What fires in a hierarchy, from the roots down."""
+"""Firings in a hierarchy, from the roots down."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -9,14 +9,14 @@ from saesim_pl.truth.hierarchy import Forest
 
 
 class Growth:
-    """Adds to a draw of roots what fires below them.
+    """Adds the firing descendants to a draw of roots.
 
     Args:
-        forests: Hierarchy of each stream; they differ in which features are roots only.
+        forests: Hierarchy of each stream; they differ only in which features are roots.
     """
 
     def __init__(self, forests: list[Forest]) -> None:
-        # A stream that lacks the parent, or the child, has nothing below it: it fires neither.
+        # One forest serves all streams: in a stream without the parent or the child, the child does not fire.
         whose = np.max([forest.parents for forest in forests], axis=0)
         self.exclusive = np.any([forest.exclusive for forest in forests], axis=0)
         children = np.flatnonzero(whose >= 0)
@@ -25,7 +25,7 @@ class Growth:
         self.first = np.cumsum(self.counts) - self.counts
 
     def grow(self, draw: Draw, sampler: Sampler, rng: np.random.Generator) -> Draw:
-        """The draw with all that fires below what it holds."""
+        """The draw together with all firing descendants of its features."""
         cells, kept = [draw.cells], [draw.kept]
         while len(cells[-1]):
             below = self._below(cells[-1], kept[-1], draw.causes, sampler, rng)
@@ -41,7 +41,7 @@ class Growth:
         sampler: Sampler,
         rng: np.random.Generator,
     ) -> tuple[Int[np.ndarray, " m"], Bool[np.ndarray, "n_streams m"]]:
-        """Children of ``cells`` that fire."""
+        """Firing children of ``cells``, with a mask by stream."""
         feature = cells % len(self.counts)
         counts = self.counts[feature]
         parent = np.repeat(np.arange(len(cells)), counts)
@@ -59,7 +59,10 @@ class Growth:
 def _winners(
     fires: Bool[np.ndarray, "n_streams n"], group: Int[np.ndarray, " n"], priority: Float[np.ndarray, " n"]
 ) -> Bool[np.ndarray, "n_streams n"]:
-    """Of what fires in each group of neighbours, the one of greatest priority; streams agree if they can."""
+    """In each group of consecutive cells, the firing one of highest priority.
+
+    All streams use the same priorities, so that they agree where they can.
+    """
     starts = np.flatnonzero(np.diff(group, prepend=-1))
     own = np.where(fires, priority, -1)
     greatest = np.maximum.reduceat(own, starts, axis=1)
@@ -67,7 +70,7 @@ def _winners(
 
 
 def _merged(cells: Int[np.ndarray, " n"], kept: Bool[np.ndarray, "n_streams n"]) -> Draw:
-    """In ascending order, a cell that came twice once."""
+    """The cells in ascending order, without duplicates."""
     order = np.argsort(cells, kind="stable")
     cells, kept = cells[order], kept[:, order]
     first = np.flatnonzero(np.diff(cells, prepend=-1))

@@ -1,4 +1,4 @@
-"""Features that fire only where their parent does."""
+"""Features that fire only where their parent fires."""
 
 from typing import Literal, get_args
 
@@ -12,25 +12,26 @@ Compensation = Literal["none", "exact", "clipped"]
 
 
 class Hierarchy:
-    """A feature fires only where its parent does; of the children of some parents only one fires at a time.
+    """A feature fires only where its parent fires; children of a parent may be mutually exclusive.
 
-    What the dependence lets fire is thinned from the roots down: what has no firing parent goes, and of
-    several firing children that exclude each other one is kept, each equally likely. Structure and rules
-    are those of SynthSAEBench (Chanin and Garriga-Alonso, 2026). Where a stream lacks a parent, the children
-    are roots.
-    Given what the features of a sample have in common each fires independently, so that children are drawn
-    for firing parents only: deep trees cost little.
+    Firings of the dependence are thinned from the roots down. A firing without a firing parent is removed. Of
+    several firing children that exclude each other, one is kept, each with the same probability. Structure
+    and rules follow SynthSAEBench (Chanin and Garriga-Alonso, 2026). If a stream lacks a parent, its children
+    are roots there.
+    Given the common causes of a sample, features fire independently. So children are drawn for firing parents
+    only, and deep trees cost little.
 
     Args:
-        parents: Of each feature, -1 for none; features beyond the list have none.
+        parents: Parent of each feature, -1 for a root; features beyond the list are roots.
         exclusive: Whether the children of a parent exclude each other; a list names the parents.
         scale_children: Whether a child's magnitude is multiplied by its parent's over the parent's mean.
-        compensate: ``none``: rates are those before the thinning. ``exact``: those after it, and firings are
-            raised beforehand (exact where they are independent, near where they are not); refused where
-            children would have to fire more often than their parent. ``clipped``: as near to that as goes.
+        compensate: ``none``: rates hold before the thinning. ``exact``: rates hold after the thinning; the
+            rates before it are raised (exactly for independent firings, approximately otherwise); refused if
+            children would have to fire more often than their parent. ``clipped``: as ``exact``, but as near
+            as possible instead of refused.
 
     Raises:
-        ValueError: A feature named is none, or one is its own ancestor.
+        ValueError: A number in ``parents`` or ``exclusive`` is no feature, or a feature is its own ancestor.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Hierarchy:
         depths(self.parents)
 
     def forest(self, rates: Float[np.ndarray, " n_features"]) -> "Forest":
-        """The hierarchy among the features that a stream has, those whose rate is above 0.
+        """The hierarchy of one stream, among its features: those with a rate above 0.
 
         Raises:
             ValueError: There are fewer features than parents.
@@ -69,10 +70,10 @@ class Hierarchy:
     def rates_before(
         self, forest: "Forest", rates: Float[np.ndarray, " n_features"]
     ) -> Float[np.ndarray, " n_features"]:
-        """Rates at which features fire before the thinning.
+        """Rates before the thinning.
 
         Raises:
-            ValueError: ``exact`` is asked for, and a child fires more often than its parent lets it.
+            ValueError: ``compensate`` is ``exact``, and a child should fire more often than its parent.
         """
         return (
             rates if self.compensate == "none" else forest.rates_before(rates, self.compensate == "clipped")
@@ -80,15 +81,15 @@ class Hierarchy:
 
 
 class Trees(Hierarchy):
-    """Trees of one shape over the first features, level by level, so that parents are the more frequent ones.
+    """Trees of one shape over the first features, level by level, so that parents are the most frequent.
 
     Args:
-        n_roots: How many trees there are.
-        branching: Children of each feature that has any.
-        depth: Levels below the roots.
+        n_roots: Number of trees.
+        branching: Number of children of each feature above the lowest level.
+        depth: Number of levels below the roots.
         exclusive: Whether the children of a parent exclude each other; a list names the parents.
         scale_children: Whether a child's magnitude is multiplied by its parent's over the parent's mean.
-        compensate: Whether rates are those before or after the thinning; see ``Hierarchy``.
+        compensate: Whether rates hold before or after the thinning; see ``Hierarchy``.
 
     Raises:
         ValueError: A number below 1.
@@ -113,7 +114,7 @@ class Trees(Hierarchy):
 
 
 def depths(parents: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-    """Levels between each feature and its root.
+    """Depth of each feature below its root, which has depth 0.
 
     Raises:
         ValueError: A feature is its own ancestor.
@@ -130,8 +131,8 @@ class Forest:
     """The hierarchy of one stream.
 
     Args:
-        parents: Of each feature, -1 for none.
-        exclusive: Whether a feature's children exclude each other.
+        parents: Parent of each feature, -1 for a root.
+        exclusive: Whether the children of each feature exclude each other.
     """
 
     def __init__(self, parents: Int[np.ndarray, " n"], exclusive: Bool[np.ndarray, " n"]) -> None:
@@ -139,14 +140,14 @@ class Forest:
         self.levels = [np.flatnonzero(self.depth == level) for level in range(1, self.depth.max() + 1)]
 
     def rates_before(self, rates: Float[np.ndarray, " n"], clip: bool) -> Float[np.ndarray, " n"]:
-        """Rates of independent firings that thinning brings down to ``rates``.
+        """Rates of independent firings that the thinning reduces to ``rates``.
 
         Args:
-            rates: Those after the thinning.
-            clip: Whether to go as near as goes where that is impossible.
+            rates: Rates after the thinning.
+            clip: Whether impossible rates are approximated instead of refused.
 
         Raises:
-            ValueError: A child fires more often than its parent, or exclusive children together do.
+            ValueError: A child, or exclusive children together, should fire more often than their parent.
         """
         before = rates.copy()
         for level in self.levels:
@@ -165,7 +166,7 @@ class Forest:
         return before
 
     def rates_after(self, rates: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-        """What thinning leaves of independent firings at ``rates``."""
+        """Rates after the thinning of independent firings at ``rates``."""
         after = rates.copy()
         for level in self.levels:
             parents = self.parents[level]
@@ -175,7 +176,7 @@ class Forest:
 
 
 def parent_places(cells: Int[np.ndarray, " n"], forest: Forest) -> Int[np.ndarray, " n"]:
-    """Where among the ascending ``cells`` each one's parent stands; meaningless for roots."""
+    """Index of each cell's parent in the ascending ``cells``; undefined for roots."""
     feature = cells % len(forest.parents)
     return np.searchsorted(cells, cells + (forest.parents[feature] - feature).astype(cells.dtype))
 
@@ -186,7 +187,7 @@ def scale_by_parents(
     means: Float[np.ndarray, " n_features"],
     forest: Forest,
 ) -> Float[np.ndarray, " n"]:
-    """Magnitudes times those of the parents, relative to the parents' means, from the roots down."""
+    """Magnitudes multiplied, from the roots down, by the parent's magnitude over the parent's mean."""
     place, feature, scaled = parent_places(cells, forest), cells % len(means), magnitude.copy()
     depth = forest.depth[feature]
     for level in range(1, len(forest.levels) + 1):

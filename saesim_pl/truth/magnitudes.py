@@ -1,4 +1,4 @@
-"""How strongly a feature fires."""
+"""Laws of how strongly a feature fires."""
 
 import math
 from abc import ABC, abstractmethod
@@ -13,8 +13,8 @@ class Magnitudes(ABC):
     """Law of a firing feature's magnitude; by default with mean square 1, so that laws differ in shape only.
 
     Args:
-        first_scale: What the magnitudes of the first, most frequent feature are multiplied by.
-        last_scale: What those of the last one are; linear in between.
+        first_scale: Factor of the magnitudes of the first, most frequent feature.
+        last_scale: Factor of the magnitudes of the last feature; linear in between.
 
     Raises:
         ValueError: A scale is not positive.
@@ -25,7 +25,7 @@ class Magnitudes(ABC):
         self.first_scale, self.last_scale = first_scale, last_scale
 
     def prepare(self, n_features: int, rng: np.random.Generator) -> None:
-        """Decide what differs between features."""
+        """Set the scale of each feature, and draw the random parameters of the law, if it has any."""
         self.scales = np.linspace(self.first_scale, self.last_scale, n_features, dtype=np.float32)
 
     def draw(self, feature: Int[np.ndarray, " n"], rng: np.random.Generator) -> Float[np.ndarray, " n"]:
@@ -49,7 +49,7 @@ class Magnitudes(ABC):
 
 
 class ConstantMagnitudes(Magnitudes):
-    """All firings of a feature are alike: see ``Magnitudes`` for the arguments."""
+    """All firings of a feature have one magnitude; see ``Magnitudes`` for the arguments."""
 
     def unscaled(self, feature: Int[np.ndarray, " n"], rng: np.random.Generator) -> Float[np.ndarray, " n"]:
         """1 each."""
@@ -65,14 +65,14 @@ class UniformMagnitudes(Magnitudes):
     """Uniform between two numbers, or the product of several such numbers.
 
     Args:
-        low: Least magnitude.
-        high: Greatest; by default the square root of 3, which gives mean square 1.
+        low: Smallest number.
+        high: Largest number; by default the square root of 3, which gives mean square 1.
         n_factors: How many numbers are multiplied; 2 in the toy data of Cunningham et al. (2023).
-        first_scale: What the magnitudes of the first feature are multiplied by.
-        last_scale: What those of the last one are; linear in between.
+        first_scale: Factor of the magnitudes of the first feature.
+        last_scale: Factor of the magnitudes of the last feature; linear in between.
 
     Raises:
-        ValueError: The range is empty or below 0, or there is no factor.
+        ValueError: The range is empty or below 0, or ``n_factors`` is below 1.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class UniformMagnitudes(Magnitudes):
 
     @property
     def unscaled_mean(self) -> float:
-        """Middle of the range, to the power of the factors."""
+        """Middle of the range, to the power of ``n_factors``."""
         return ((self.low + self.high) / 2) ** self.n_factors
 
     def _numbers(self, n: int, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
@@ -106,7 +106,7 @@ class UniformMagnitudes(Magnitudes):
 
 
 class ExponentialMagnitudes(Magnitudes):
-    """Exponential with mean square 1: see ``Magnitudes`` for the arguments."""
+    """Exponential with mean square 1; see ``Magnitudes`` for the arguments."""
 
     def unscaled(self, feature: Int[np.ndarray, " n"], rng: np.random.Generator) -> Float[np.ndarray, " n"]:
         """Exponential numbers."""

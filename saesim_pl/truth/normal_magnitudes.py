@@ -11,18 +11,18 @@ from saesim_pl.truth.magnitudes import Magnitudes
 
 
 class FoldedNormalMagnitudes(Magnitudes):
-    r""":math:`|\mu + \sigma \epsilon|`, epsilon being standard normal; a half normal where the mean is 0.
+    r""":math:`|\mu + \sigma \epsilon|` with a standard normal epsilon; half-normal if the mean is 0.
 
     Args:
         mean: :math:`\mu`.
-        std: :math:`\sigma`.
-        std_spread: Features differ in :math:`\sigma`: each has the size of a normal number of mean ``std``
-            and this standard deviation.
-        first_scale: What the magnitudes of the first feature are multiplied by.
-        last_scale: What those of the last one are; linear in between.
+        std: :math:`\sigma`, or its center if features differ.
+        std_spread: Standard deviation between features: the :math:`\sigma` of a feature is the absolute value
+            of a normal number with mean ``std`` and this standard deviation.
+        first_scale: Factor of the magnitudes of the first feature.
+        last_scale: Factor of the magnitudes of the last feature; linear in between.
 
     Raises:
-        ValueError: A negative number, or both are 0.
+        ValueError: A number is negative, or mean and std are both 0.
     """
 
     def __init__(
@@ -40,12 +40,12 @@ class FoldedNormalMagnitudes(Magnitudes):
         self.mean, self.std, self.std_spread = mean, std, std_spread
 
     def prepare(self, n_features: int, rng: np.random.Generator) -> None:
-        """Draw the features' deviations."""
+        """Set the scale and draw the standard deviation of each feature."""
         super().prepare(n_features, rng)
         self.stds = np.abs(self.std + self.std_spread * rng.standard_normal(n_features, dtype=np.float32))
 
     def unscaled(self, feature: Int[np.ndarray, " n"], rng: np.random.Generator) -> Float[np.ndarray, " n"]:
-        """Sizes of normal numbers."""
+        """Absolute values of normal numbers."""
         normal = rng.standard_normal(len(feature), dtype=np.float32)
         if self.std_spread or self.std != 1:
             normal *= self.stds[feature]
@@ -53,17 +53,17 @@ class FoldedNormalMagnitudes(Magnitudes):
 
     @property
     def unscaled_mean(self) -> Float[np.ndarray, " n_features"]:
-        """Means of the features' folded normal laws."""
+        """Mean of each feature's folded normal law."""
         return folded_normal_mean(self.mean, np.maximum(self.stds, 1e-12))
 
 
 class LogNormalMagnitudes(Magnitudes):
-    """The logarithm is normal; mean square 1.
+    """The logarithm of a magnitude is normal; mean square 1.
 
     Args:
         sigma: Standard deviation of the logarithm.
-        first_scale: What the magnitudes of the first feature are multiplied by.
-        last_scale: What those of the last one are; linear in between.
+        first_scale: Factor of the magnitudes of the first feature.
+        last_scale: Factor of the magnitudes of the last feature; linear in between.
 
     Raises:
         ValueError: ``sigma`` is not positive.
@@ -88,6 +88,6 @@ class LogNormalMagnitudes(Magnitudes):
 def folded_normal_mean(
     mean: float | Float[np.ndarray, " n"], std: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, " n"]:
-    """Mean size of normal numbers."""
+    """Mean absolute value of normal numbers."""
     ratio = mean / std
     return std * math.sqrt(2 / math.pi) * np.exp(-np.square(ratio) / 2) + mean * (1 - 2 * ndtr(-ratio))

@@ -1,4 +1,4 @@
-"""How often each feature fires."""
+"""Laws of how often each feature fires."""
 
 from abc import ABC, abstractmethod
 
@@ -8,12 +8,12 @@ from scipy.optimize import brentq
 
 from saesim_pl.checks import check_positive
 
-# Of a number whose exponential is still one.
+# Natural logarithm of a number that float64 still holds.
 _LARGEST_LOG = 700
 
 
 class Rates(ABC):
-    """How often features fire, the most frequent first."""
+    """Law of the firing rates, the most frequent feature first."""
 
     @abstractmethod
     def weights(self, n_features: int) -> Float[np.ndarray, " n_features"]:
@@ -23,8 +23,8 @@ class Rates(ABC):
         """Probability that each feature fires in a sample.
 
         Args:
-            n_features: How many features there are.
-            mean_active: What the rates sum up to; if left out, the weights are the rates.
+            n_features: Number of features.
+            mean_active: Sum of the rates; if None, the weights are the rates.
 
         Raises:
             ValueError: A rate lies outside (0, 1].
@@ -46,11 +46,11 @@ class LinearRates(Rates):
     """Rates fall linearly.
 
     Args:
-        first: Of the most frequent feature, relative to the others.
-        last: Of the least frequent.
+        first: Relative rate of the most frequent feature.
+        last: Relative rate of the least frequent feature.
 
     Raises:
-        ValueError: They are not positive, or rise.
+        ValueError: A rate is not positive, or the rates rise.
     """
 
     def __init__(self, first: float = 1.5, last: float = 0.5) -> None:
@@ -68,10 +68,10 @@ class ZipfRates(Rates):
     """The feature of rank i fires in proportion to i to the power ``-exponent``.
 
     Args:
-        exponent: How unequal rates are.
-        highest: Rate of the first feature; with ``lowest``, all are moved and scaled to lie between the two,
-            as in SynthSAEBench (Chanin and Garriga-Alonso, 2026).
-        lowest: Rate of the last.
+        exponent: Exponent of the power law; a larger one makes rates more unequal.
+        highest: Rate of the first feature; with ``lowest``, rates are shifted and scaled linearly to lie
+            between the two, as in SynthSAEBench (Chanin and Garriga-Alonso, 2026).
+        lowest: Rate of the last feature.
 
     Raises:
         ValueError: ``exponent`` is not positive, only one end is given, or the ends are the wrong way round.
@@ -121,10 +121,10 @@ class ExponentialRates(Rates):
 
 
 class SharkeyRates(Rates):
-    r"""Means of the law :math:`\min(1, c \Phi(z)^{\lambda i})`, z being standard normal and i from 0 on.
+    r"""Means of :math:`\min(1, c \Phi(z)^{\lambda i})` with a standard normal z, for features i = 0, 1, ...
 
     About :math:`c / (\lambda i + 1)`. Sharkey et al. (2022), "Taking features out of superposition with
-    sparse autoencoders". With the dependence ``CorrelatedRates`` of the same decay it is their law.
+    sparse autoencoders". Combine it with the dependence ``CorrelatedRates`` of the same decay for their law.
 
     Args:
         decay: :math:`\lambda`.
@@ -142,7 +142,7 @@ class SharkeyRates(Rates):
         return self._means(1.0, n_features)
 
     def rates(self, n_features: int, mean_active: float | None) -> Float[np.ndarray, " n_features"]:
-        """The means for that c with which they sum up to ``mean_active``.
+        """The means, with c such that they sum up to ``mean_active``.
 
         Raises:
             ValueError: A rate lies outside (0, 1], or no c is large enough.
@@ -168,7 +168,7 @@ class SharkeyRates(Rates):
 def check_rates(
     rates: Float[np.ndarray, " n_features"], mean_active: float | None
 ) -> Float[np.ndarray, " n_features"]:
-    """Refuse what is no probability.
+    """Refuse rates that are no probabilities above 0.
 
     Raises:
         ValueError: A rate lies outside (0, 1].

@@ -1,4 +1,4 @@
-"""Magnitudes that are normal numbers, and features that do not fire where theirs would be negative."""
+"""Normal magnitudes; a feature does not fire where its magnitude would be negative."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -11,11 +11,11 @@ from saesim_pl.truth.magnitudes import Magnitudes
 
 
 class RectifiedNormalMagnitudes(Magnitudes):
-    r"""Positive ones among :math:`\mu_i + \sigma_i \epsilon`, as in SynthSAEBench.
+    r"""The numbers :math:`\mu_i + \sigma_i \epsilon` given that they are positive, as in SynthSAEBench.
 
     Chanin and Garriga-Alonso (2026), "SynthSAEBench: evaluating sparse autoencoders on scalable realistic
-    synthetic data". There a magnitude below 0 is set to 0, which is no firing: ``positive`` says how
-    often it is one.
+    synthetic data". There a magnitude below 0 is set to 0, so that the feature does not fire. ``positive``
+    holds the probability of a positive magnitude.
 
     Args:
         locations: :math:`\mu` of each feature.
@@ -33,7 +33,7 @@ class RectifiedNormalMagnitudes(Magnitudes):
 
     @property
     def unscaled_mean(self) -> Float[np.ndarray, " n_features"]:
-        """Locations: relative to them SynthSAEBench scales children, though the means are above them."""
+        """The locations, not the true means, which are higher: SynthSAEBench scales children by them."""
         return self.locations
 
     def unscaled(self, feature: Int[np.ndarray, " n"], rng: np.random.Generator) -> Float[np.ndarray, " n"]:
@@ -46,21 +46,21 @@ class RectifiedNormalMagnitudes(Magnitudes):
         return drawn
 
     def _positive(self, feature: Int[np.ndarray, " n"], rng: np.random.Generator) -> Float[np.ndarray, " n"]:
-        # The upper tail is drawn as a lower one, whose quantiles keep their digits however small it is.
+        # The upper tail is drawn as a lower tail: quantiles near 0 keep their digits, those near 1 do not.
         tail = (1 - rng.random(len(feature))) * self.positive[feature]
         drawn = self.locations[feature] - self.deviations[feature] * ndtri(tail)
         return np.maximum(drawn, np.finfo(np.float32).tiny)
 
 
 class ThinnedCopula(Dependence):
-    """Fires where a correlated normal variable exceeds a threshold, save a share that is dropped at random.
+    """Fires where a correlated normal variable exceeds a threshold, except for a random share.
 
-    Rates are those that remain, and met exactly.
+    The requested rates hold exactly after this share is dropped.
 
     Args:
-        factor: F of the variables' ``F e + s epsilon``, whose variances are 1.
+        factor: F of the normal variables ``F e + s epsilon``, whose variances are 1.
         own: s, positive.
-        share: Of the exceedances of each feature, how many are firings.
+        share: Probability that an exceedance is a firing, by feature.
     """
 
     def __init__(
@@ -72,10 +72,10 @@ class ThinnedCopula(Dependence):
         self.factor, self.own, self.share = factor, own, share
 
     def sampler(self, wanted: FiringRates, rng: np.random.Generator) -> Sampler:
-        """Draws correlated firings.
+        """A sampler of correlated firings.
 
         Raises:
-            ValueError: A rate is above what the share lets through.
+            ValueError: A rate is above the feature's share.
         """
         rates = wanted.rates
         if (rates > self.share * (1 + 1e-9)).any():
@@ -90,7 +90,7 @@ class ThinnedCopula(Dependence):
 
 
 class _ThinnedSampler(Sampler):
-    """Streams drop the same firings."""
+    """Drops a random share of another sampler's firings, the same firings in all streams."""
 
     def __init__(self, sampler: Sampler, share: Float[np.ndarray, " n_features"]) -> None:
         self.sampler, self.share = sampler, share.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Generators of all that is random about synthetic activations, apart for every kind of draw."""
+"""Random generators of synthetic activations, a separate one for every kind of draw."""
 
 from typing import Literal
 
@@ -17,7 +17,7 @@ Kind = Literal[
     "frequencies",
 ]
 
-# First words of the seeds: no two kinds of draw share a generator state. To change one changes all data.
+# A word in each seed: no two kinds of draw share a generator state. Changing a word changes the data.
 _WORDS: dict[Kind, int] = {
     "train": 0,
     "validate": 1,
@@ -33,12 +33,12 @@ _WORDS: dict[Kind, int] = {
 
 
 def seed_words(seed: int, kind: Kind, *more: int) -> tuple[int, ...]:
-    """The words from which the generator of a draw is seeded.
+    """The words that seed the generator of a draw.
 
     Args:
-        seed: Of the data.
-        kind: Of the draw.
-        more: Which of its kind it is.
+        seed: Seed of the data.
+        kind: Kind of the draw.
+        more: Numbers that tell the draw from others of its kind.
     """
     return seed, _WORDS[kind], *more
 

@@ -1,25 +1,25 @@
-"""Features of which one is kept where several fire."""
+"""Mutually exclusive features."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-# Rate to which a feature is raised at the most.
+# Upper bound to which rates are raised.
 MOST = 0.99
 
-# The share is the integral of a polynomial: exact up to twice as many siblings.
+# The share is the integral of a polynomial: exact for up to twice as many siblings as there are nodes.
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 _NODES, _WEIGHTS = (_NODES + 1) / 2, _WEIGHTS / 2
 
 
 def chosen_share(rates: Float[np.ndarray, " n"], groups: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    r"""Of a feature's firings, the share in which it is chosen among its group's, each equally likely.
+    r"""Probability that a firing feature is chosen among the firing features of its group, uniformly.
 
-    The mean of 1 / (1 + K), where K others fire independently at ``rates``:
-    :math:`\int_0^1 \prod_{j \ne i} (1 - q_j + q_j t) dt`.
+    It is the mean of 1 / (1 + K), where K is the number of other features that fire, independently at
+    ``rates``: :math:`\int_0^1 \prod_{j \ne i} (1 - q_j + q_j t) dt`.
 
     Args:
-        rates: q, of each feature.
-        groups: Number of the group that each belongs to.
+        rates: q, the rate of each feature.
+        groups: Number of each feature's group.
     """
     _, group = np.unique(groups, return_inverse=True)
     share = np.zeros(len(rates))
@@ -32,7 +32,7 @@ def chosen_share(rates: Float[np.ndarray, " n"], groups: Int[np.ndarray, " n"]) 
 def rates_before_choice(
     rates: Float[np.ndarray, " n"], groups: Int[np.ndarray, " n"], where: Bool[np.ndarray, " n"], clip: bool
 ) -> Float[np.ndarray, " n"]:
-    """Rates of independent firings of which, one kept a group, ``rates`` remain; 0 outside ``where``.
+    """Rates of independent firings that the choice within groups reduces to ``rates``; 0 outside ``where``.
 
     Raises:
         ValueError: The rates of a group sum up to more than .99, and ``clip`` is off.

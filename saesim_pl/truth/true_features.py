@@ -1,4 +1,4 @@
-"""What generated a synthetic stream."""
+"""The true features of a synthetic stream."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,14 +12,16 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class TrueFeatures:
-    """Ground-truth directions of one stream, and what is known of each.
+    """Ground-truth directions of one stream, with known properties of each.
 
     Attributes:
         directions: Unit rows.
-        ids: Names of the rows that hold across streams: two streams share the features whose ids they share.
-        clusters: Number of the cluster, circle or pair that a row belongs to, -1 for none; or None.
-        parents: Id of the feature without which a row does not fire, -1 for none; or None.
-        frequencies: Probability that a row fires in a sample; or None where nobody knows it.
+        ids: Number of each feature across streams: features of two streams with the same id are shared.
+        clusters: Number of the cluster, circle or pair of each row, -1 for a row without one; None if no row
+            has one.
+        parents: Id of each row's parent, without which it does not fire, -1 for a root; None if all rows are
+            roots.
+        frequencies: Probability that each row fires in a sample; None if unknown.
     """
 
     directions: Float[Tensor, "n_features d_in"]
@@ -29,12 +31,12 @@ class TrueFeatures:
     frequencies: Float[Tensor, " n_features"] | None = None
 
     def shared_with(self, *others: "TrueFeatures") -> Bool[Tensor, " n_features"]:
-        """Mask of the features that at least one of ``others`` also has."""
+        """Mask of the features that also occur in at least one of ``others``."""
         elsewhere = torch.cat([other.ids for other in others]) if others else self.ids[:0]
         return torch.isin(self.ids, elsewhere)
 
     def save(self, path: Path) -> None:
-        """Write all that is known to a safetensors file, whole or not at all."""
+        """Write all attributes to a safetensors file; an interrupted write leaves ``path`` as it was."""
         path.parent.mkdir(parents=True, exist_ok=True)
         known = {field.name: getattr(self, field.name) for field in fields(self)}
         beside = path.with_name(path.name + ".part")
@@ -43,11 +45,11 @@ class TrueFeatures:
 
     @classmethod
     def load(cls, path: Path) -> "TrueFeatures":
-        """Read what :meth:`save` wrote.
+        """Read a file written by :meth:`save`.
 
         Raises:
-            FileNotFoundError: There is no such file.
-            ValueError: The file holds something else, or rows of different numbers.
+            FileNotFoundError: The file does not exist.
+            ValueError: The file holds other tensors, or tensors with different numbers of rows.
         """
         try:
             tensors = load_file(path)
