@@ -1,4 +1,4 @@
-"""Data modules: where activations come from."""
+"""Data modules, the sources of activations."""
 
 from saesim_pl.data.batches import ActivationDataModule
 from saesim_pl.data.cached import CachedActivations

@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from saesim_pl.checks import check_counts
@@ -19,7 +18,7 @@ Stage = Literal["train", "validate", "predict"]
 Batch = dict[str, Tensor]
 
 SAMPLE_ROWS = 2**14
-"""Training rows from which a stream's normalisation is measured."""
+"""Number of training rows from which a stream's normalization is measured."""
 
 
 class ActivationDataModule(NotInCheckpoints, ABC):
@@ -29,13 +28,12 @@ class ActivationDataModule(NotInCheckpoints, ABC):
     the same configuration gives the same run on one device and on many, ranks never see the same row, and
     a run resumes at any step without saved state.
 
-    A subclass makes raw rows; batches are normalised, and so SAEs, their errors and what callbacks see are
-    in the served space. The normalisation is measured once, on the first training rows, and goes with the
-    run: a checkpoint restores it, whatever is measured on the data at hand. ``SAECohort.folded`` gives SAEs
-    that read raw rows.
+    A subclass makes raw rows; batches hold normalized rows. SAEs, their errors and callbacks see normalized
+    rows only. The normalization is measured once, on the first training rows, and belongs to the run: a
+    checkpoint restores it in place of a new measurement. ``SAECohort.folded`` gives SAEs that read raw rows.
 
     Args:
-        batch_size: Samples per optimiser step, over all processes.
+        batch_size: Samples per optimizer step, over all processes.
         num_workers: Processes that prepare batches ahead; 0 prepares them in the training process.
         normalize: ``none``, ``mean_norm``, ``row_norm`` or ``standardise``; see
             :func:`~saesim_pl.data.normalization.measure_normalization`.
@@ -45,22 +43,22 @@ class ActivationDataModule(NotInCheckpoints, ABC):
     """
 
     true_features: dict[str, TrueFeatures] | None = None
-    """Per stream the directions that generated its raw rows, or None where nobody knows them."""
+    """By stream, the directions that generated its raw rows; None if unknown."""
 
     aligned: bool = False
     """Whether row i of two streams describes the same sample or token."""
 
     same_space: bool = False
-    """Whether directions of the raw rows of two streams may be compared by cosine."""
+    """Whether directions in the raw rows of two streams may be compared by cosine."""
 
     document_rows: int | None = None
-    """Consecutive validation rows of one document or context; 1 for independent rows, None if unknown."""
+    """Number of consecutive validation rows from one document; 1 for independent rows, None if unknown."""
 
     knows_firings: bool = False
     """Whether there is a method ``firings``; see :class:`~saesim_pl.data.source.Truth`."""
 
     predict_stage: Stage = "validate"
-    """Rows of which ``saesim predict`` gives latents: "predict" where a subclass knows an order of all."""
+    """Stage whose rows ``saesim predict`` encodes; "predict" in a subclass that can serve all in order."""
 
     def __init__(self, batch_size: int, num_workers: int = 0, normalize: NormalizationMode = "none") -> None:
         super().__init__()
@@ -81,15 +79,15 @@ class ActivationDataModule(NotInCheckpoints, ABC):
 
     @abstractmethod
     def rows(self, stage: Stage, epoch: int, index: int, rows: slice) -> Batch:
-        """Raw rows ``rows`` of global batch ``index``: the same values whatever else is asked for.
+        """Raw rows ``rows`` of global batch ``index``; the values do not depend on other calls.
 
-        Training rows past the end of the first batch may be asked for as well: so that no measurement
-        depends on ``batch_size``, that batch goes on for as long as an epoch.
+        For training batch 0, rows past ``batch_size`` are also valid, up to the length of an epoch, so that
+        measurements do not depend on ``batch_size``.
         """
 
     @cached_property
     def normalizations(self) -> dict[str, Normalization]:
-        """By stream, what batches go through: measured at the first look, alike in every process."""
+        """Normalization of batches by stream, measured at the first access, the same in all processes."""
         if self.normalize == "none":
             return dict.fromkeys(self.streams, Normalization())
         sample = self.rows("train", 0, 0, slice(0, min(SAMPLE_ROWS, self.n_samples("train"))))
@@ -97,7 +95,7 @@ class ActivationDataModule(NotInCheckpoints, ABC):
 
     @property
     def served_features(self) -> dict[str, TrueFeatures] | None:
-        """``true_features`` as they point in batches, where each dimension may have another scale."""
+        """``true_features`` in normalized space, where dimensions may have different scales."""
         if self.true_features is None or self.normalize != "standardise":
             return self.true_features
         return {
@@ -106,24 +104,21 @@ class ActivationDataModule(NotInCheckpoints, ABC):
         }
 
     def comparable(self, a: str, b: str) -> bool:
-        """Whether directions in batches of the streams ``a`` and ``b`` may be compared by cosine.
+        """Whether directions in normalized rows of the streams ``a`` and ``b`` may be compared by cosine.
 
-        Two streams of one space no longer share it once their dimensions are divided by different numbers.
+        They may not if the dimensions of the two streams are divided by different numbers.
         """
         if a == b or self.normalize != "standardise":
             return a == b or self.same_space
-        if not self.same_space:
-            return False
-        scale_a, scale_b = (self.normalizations[stream].shift_and_scale[1] for stream in (a, b))
-        return torch.equal(scale_a, scale_b)
+        return self.same_space and self.normalizations[a].has_scale_of(self.normalizations[b])
 
     def n_batches(self, stage: Stage) -> int:
-        """Global batches of one epoch; training drops a last partial batch, others keep it."""
+        """Number of global batches of one epoch; only training drops an incomplete last batch."""
         n_samples = self.n_samples(stage)
         return n_samples // self.batch_size if stage == "train" else -(-n_samples // self.batch_size)
 
     def batch(self, stage: Stage, epoch: int, index: int, rank: int = 0, world_size: int = 1) -> Batch:
-        """The share of global batch ``index`` that process ``rank`` of ``world_size`` trains on.
+        """Normalized rows of global batch ``index`` for process ``rank`` of ``world_size``.
 
         Raises:
             IndexError: The epoch has no such batch.
@@ -134,7 +129,7 @@ class ActivationDataModule(NotInCheckpoints, ABC):
         return {stream: self.normalizations[stream].apply(x) for stream, x in rows.items()}
 
     def share(self, stage: Stage, index: int, rank: int, world_size: int) -> slice:
-        """Rows of global batch ``index`` that process ``rank`` of ``world_size`` is given.
+        """Slice of the rows of global batch ``index`` for process ``rank`` of ``world_size``.
 
         Raises:
             IndexError: The epoch has no such batch.
@@ -145,7 +140,7 @@ class ActivationDataModule(NotInCheckpoints, ABC):
         return slice(rank * size // world_size, (rank + 1) * size // world_size)
 
     def train_dataloader(self) -> BatchLoader:
-        """Batches of the trainer's present epoch, from the trainer's present step on."""
+        """Batches of the trainer's current epoch, from its current step on."""
         return self._loader("train", self._train_position)
 
     def val_dataloader(self) -> BatchLoader:
@@ -161,10 +156,10 @@ class ActivationDataModule(NotInCheckpoints, ABC):
         return self._loader(self.predict_stage, lambda: (0, 0))
 
     def restore(self, normalizations: dict[str, Normalization]) -> None:
-        """Normalise as the training of a checkpoint did; its SAEs keep the numbers, by stream.
+        """Use the normalizations by stream with which the SAEs of a checkpoint were trained.
 
         Raises:
-            ValueError: That training normalised in another way.
+            ValueError: That training used another mode.
         """
         for stream, saved in normalizations.items():
             if (mode := saved.mode) != (here := self.normalize):
@@ -192,7 +187,7 @@ class ActivationDataModule(NotInCheckpoints, ABC):
 
     @property
     def train_epoch(self) -> int:
-        """Epoch whose batches are trained on: the trainer's, or 0 where ``overfit_batches`` repeats it."""
+        """Epoch of the training batches: the trainer's epoch, or always 0 with ``overfit_batches``."""
         if self.trainer is None or self.trainer.overfit_batches:  # type: ignore[attr-defined]
             return 0
         return self.trainer.current_epoch

@@ -1,4 +1,4 @@
-"""A folder of cached activations, which is whole at every moment and has one writer at a time."""
+"""A folder of cached activations that is always complete and has one writer at a time."""
 
 import json
 import re
@@ -17,14 +17,14 @@ OWN_FILES = re.compile(
 
 
 class CacheFolder:
-    """Writes a cache into ``folder``, beside the one that is there until the new one is whole.
+    """Writes a cache into ``folder``, and keeps an old cache there until the new one is complete.
 
-    The shards of one writing carry a word of their own in their names. The manifest names the shards that
-    count, and is replaced in one step when all are written; only then are other shards removed. So an error
-    or a kill at any moment leaves the old cache, or the new one.
+    Each write has its own word in the names of its shards. The manifest names the valid shards. After all
+    shards are written, it is replaced in one step, and then other shards are removed. So an error or a kill
+    at any time leaves either the old cache or the new one.
 
     Args:
-        folder: Made if needed.
+        folder: Folder of the cache; created if missing.
         overwrite: Whether a finished cache may be replaced.
     """
 
@@ -50,10 +50,10 @@ class CacheFolder:
             self._acquire().release()
 
     def begin(self, word: str) -> None:
-        """Lock the folder, look again, and clear away what an interrupted writing left.
+        """Lock the folder, check it again, and remove the shards of an interrupted write.
 
         Args:
-            word: Eight hexadecimal digits, the same in all processes of this writing and in no other.
+            word: Eight hexadecimal digits, the same in all processes of this write and in no other write.
 
         Raises:
             FileExistsError: See :meth:`look`.
@@ -70,15 +70,15 @@ class CacheFolder:
         self._remove_all_but(Manifest.read(self.folder) if finished else None)
 
     def join(self, word: str) -> None:
-        """Take part in a writing that another process has begun."""
+        """Take part in a write that another process began."""
         self._word = word
 
     def shard(self, rank: int, number: int) -> Path:
-        """Where process ``rank`` writes its shard ``number``."""
+        """Path of shard ``number`` of process ``rank``."""
         return self.folder / f"shard-{self._word}-{rank:05d}-{number:05d}.arrow"
 
     def finish(self, manifest: Manifest) -> None:
-        """Put ``manifest`` and what ``datasets`` wants to read in place; remove all other shards."""
+        """Write ``manifest`` and the files that ``datasets`` reads; remove all other shards."""
         features = shard_features(manifest.context_size, manifest.hooks)
         state: dict[str, Any] = {
             "_data_files": [{"filename": shard.file} for shard in manifest.shards],
@@ -96,7 +96,7 @@ class CacheFolder:
         self._release()
 
     def abandon(self) -> None:
-        """Remove the shards of this writing, which did not come to its end."""
+        """Remove the shards of this unfinished write."""
         if self._word:
             for path in self.folder.glob(f"shard-{self._word}-*"):
                 path.unlink(missing_ok=True)

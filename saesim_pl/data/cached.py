@@ -12,31 +12,32 @@ from saesim_pl.data.normalization import NormalizationMode
 from saesim_pl.data.shard_reader import ShardReader
 
 BLOCK_CONTEXTS = 256
-"""Contexts shuffled together: a batch mixes this many, and a disk reads no more than these at once."""
+"""Number of contexts shuffled together, which limits the contexts that a batch reads from disk."""
 
 
 class CachedActivations(ActivationDataModule):
-    """Serves tokens of a cache that ``saesim predict`` wrote, at several hooks at once.
+    """Serves tokens of a cache written by ``saesim predict``, from several hooks at once.
 
-    Training tokens come in a new order each pass: contexts are shuffled, then the tokens within each block
-    of 256 contexts. Epochs follow on each other, so whatever ``samples_per_epoch`` is, no token comes again
-    before all others did. Validation holds whole contexts out, as neighbouring tokens are nearly alike.
-    ``saesim predict`` gets all contexts, in the order of the cache.
+    Each pass over the training tokens has a new order: contexts are shuffled, then the tokens within each
+    block of 256 contexts. An epoch continues where the one before ended. So for every ``samples_per_epoch``
+    all tokens are used once before any is used again. Validation uses whole contexts that training never
+    sees, because neighboring tokens have similar activations. ``saesim predict`` gets all contexts, in the
+    order of the cache.
 
     Args:
         folder: Folder with the manifest.
-        hooks: Hook by stream name; every cached hook under its own name, if left out.
-        batch_size: Tokens per optimiser step, over all processes.
-        samples_per_epoch: Training tokens per epoch; all of them, if left out.
-        validation_fraction: Share of contexts that are only validated on.
-        skip_positions: First positions of each context that are left out. An attention sink sits on the
-            first: its activations are of another size and alike in every context, and an SAE spends
-            latents on them.
-        normalize: ``mean_norm`` scales each stream by one number such that rows have norm sqrt(d_in) in the
-            mean: L1 coefficients and learning rates then mean the same at every hook. ``row_norm`` gives
-            each row that norm, ``standardise`` each dimension mean 0 and standard deviation 1, and ``none``
-            serves what the model computed.
-        seed: Of the held-out contexts and the order.
+        hooks: Hook by stream name; by default each cached hook under its own name.
+        batch_size: Tokens per optimizer step, over all processes.
+        samples_per_epoch: Training tokens per epoch; by default all of them.
+        validation_fraction: Share of contexts used for validation only.
+        skip_positions: Number of positions to skip at the start of each context. The first position is an
+            attention sink. Its activations have another size and are similar in every context, and an SAE
+            would spend latents on them.
+        normalize: ``mean_norm`` scales each stream by one number such that the mean norm of rows is
+            sqrt(d_in): L1 coefficients and learning rates then mean the same at every hook. ``row_norm``
+            gives each row the norm sqrt(d_in), ``standardise`` each dimension mean 0 and standard deviation
+            1, and ``none`` serves raw activations.
+        seed: Seed of the held-out contexts and of the order.
         num_workers: Processes that prepare batches ahead.
 
     Raises:
@@ -87,12 +88,12 @@ class CachedActivations(ActivationDataModule):
         return len(self._in_order(stage)) * self.n_positions
 
     def rows(self, stage: Stage, epoch: int, index: int, rows: slice) -> Batch:
-        """Rows ``rows`` of global batch ``index``, as the model computed them."""
+        """Raw rows ``rows`` of global batch ``index``."""
         tokens = self.tokens(stage, epoch, index, rows)
         return {stream: torch.from_numpy(self.reader.rows(h, *tokens)) for stream, h in self.hooks.items()}
 
     def tokens(self, stage: Stage, epoch: int, index: int, rows: slice) -> tuple[np.ndarray, np.ndarray]:
-        """Context and position of each of those rows, as the cache counts them."""
+        """Context in the cache, and position in it, of each of these rows."""
         start = index * self.batch_size + rows.start
         stop = index * self.batch_size + rows.stop
         if stage == "train":

@@ -1,4 +1,4 @@
-"""Batches drawn from known features."""
+"""Batches generated from known features."""
 
 import math
 
@@ -14,24 +14,25 @@ from saesim_pl.truth.firing_sampler import FiringSampler
 from saesim_pl.truth.firings import Firings
 from saesim_pl.truth.seeds import generator_of, seed_words
 
-# Rows drawn from one generator state. Batches cut an epoch's rows out of such chunks: no row depends on the
-# size of batches. The last chunks are kept, so that small batches do not draw theirs again.
+# Rows drawn from one generator state. Batches take their rows from such chunks, so that no row depends on
+# the batch size. The last chunks are kept, so that small batches need not draw them again.
 CHUNK = 1024
 _KEPT = 8
 
 
 class GeneratedActivations(ActivationDataModule):
-    """Sums of firing features' directions, plus a bias and noise; what fired can be asked for as well.
+    """Sums of the directions of firing features, plus bias and noise; ``firings`` gives the features.
 
     Args:
         tables: By stream, the direction of every feature id.
-        samplers: Draw what fires, each for the streams that see its draw, in the order of ``tables``.
-        biases: By stream, what is added to every sample; None for nothing.
+        samplers: Samplers of firings. Each serves one or more streams that share its draw, in the order of
+            ``tables``.
+        biases: Vector added to every sample, by stream; None for no bias.
         noise_std: Standard deviation of normal noise in each dimension.
         samples_per_epoch: Training samples of one epoch.
         validation_samples: Validation samples, the same at every validation.
-        batch_size: Samples per optimiser step, over all processes.
-        seed: Decides every batch.
+        batch_size: Samples per optimizer step, over all processes.
+        seed: Seed of all batches.
         num_workers: Processes that prepare batches ahead.
         normalize: See :class:`~saesim_pl.data.ActivationDataModule`.
 
@@ -90,7 +91,7 @@ class GeneratedActivations(ActivationDataModule):
         return batch
 
     def firings(self, stage: Stage, epoch: int, index: int, rows: slice) -> dict[str, Firings]:
-        """By stream, the features that fired in these rows, by id; drawn in chunks with their own seeds."""
+        """By stream, the features that fired in these rows, by id."""
         return self._firings(stage, epoch, self._span(index, rows))
 
     def _span(self, index: int, rows: slice) -> slice:
@@ -123,8 +124,8 @@ class GeneratedActivations(ActivationDataModule):
     def _noise(self, stage: Stage, key: tuple[int, int], span: slice, d_in: int) -> Float[Tensor, "n d_in"]:
         chunks = []
         for chunk in _chunks(span):
-            # More words than the key of what fires: never the same state. Torch takes 32 bits of it, so that
-            # of some 65,000 chunks two may have the same noise.
+            # One word more than the seed of the firings, so that the states differ. Torch uses 32 bits of it:
+            # among some 65,000 chunks, two may have the same noise.
             words = seed_words(self.seed, stage, *key, chunk, 1)
             seed = np.random.SeedSequence(words).generate_state(1, np.uint64)[0]
             generator = torch.Generator().manual_seed(int(seed >> np.uint64(1)))

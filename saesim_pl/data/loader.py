@@ -1,4 +1,4 @@
-"""Iterates over batches from where training stands."""
+"""Iterates over batches from the trainer's current position."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 class BatchLoader:
-    """Iterates over the batches of one epoch, starting where the trainer stands.
+    """Iterates over the batches of one epoch, from the trainer's current position.
 
-    Not a ``DataLoader``, so Lightning does not replace its sampler: ranks are told apart by the data
-    module. The position is read at the first ``next``, when Lightning has restored its counters, hence
-    there is no state to save.
+    It is no ``DataLoader``, so that Lightning does not replace its sampler: the data module gives each rank
+    its rows. The position is read at the first ``next``, after Lightning has restored its counters. So there
+    is no state to save.
 
     Args:
         dataset: Maps (epoch, index) to a batch.
-        n_batches: Batches of one epoch.
-        position: Gives the (epoch, index) at which an iteration begins.
+        n_batches: Number of batches of one epoch.
+        position: Returns the (epoch, index) at which an iteration begins.
         num_workers: Processes that prepare batches ahead.
     """
 
@@ -51,7 +51,7 @@ class BatchLoader:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Nothing: the trainer's own counters say where to go on."""
+        """Empty: the trainer's counters hold the position."""
         return {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -59,12 +59,12 @@ class BatchLoader:
 
 
 class BatchesOfRank(Dataset):
-    """The batches of one process by (epoch, index), as worker processes are sent them.
+    """The batches of one process by (epoch, index); worker processes get a copy.
 
     Args:
-        data: Makes the batches.
-        stage: Whether they are trained or validated on.
-        rank: The process.
+        data: Data module that makes the batches.
+        stage: Stage of the batches.
+        rank: Rank of the process.
         world_size: Number of processes.
     """
 

@@ -1,4 +1,4 @@
-"""What a folder of cached activations says about itself."""
+"""Description of a folder of cached activations."""
 
 import json
 import os
@@ -18,10 +18,10 @@ class Shard:
     Attributes:
         file: Name in the folder.
         rank: Process that wrote it.
-        first_context: Index, in the whole text, of its first context.
-        n_contexts: Its rows.
-        n_bytes: Its size.
-        checksum: Of its bytes, see :func:`checksum_of`; empty in caches of format version 1.
+        first_context: Index of its first context in the whole text.
+        n_contexts: Number of contexts, its rows.
+        n_bytes: Size in bytes.
+        checksum: Checksum of its bytes, see :func:`checksum_of`; empty in caches of format version 1.
     """
 
     file: str
@@ -34,15 +34,15 @@ class Shard:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Written last, so that a folder that has one is complete.
+    """Contents of a cache; written last, so that a folder with a manifest is complete.
 
     Attributes:
-        model: Language model behind the activations.
-        text: Text it read.
+        model: Language model that computed the activations.
+        text: Text that the model read.
         context_size: Tokens of a context.
         hooks: Width ``d_in`` of each hook.
         shards: Files in the order of their contexts.
-        dtype: Of the activations.
+        dtype: Type of the activations.
     """
 
     model: str
@@ -67,8 +67,8 @@ class Manifest:
         """The manifest of ``folder``.
 
         Raises:
-            FileNotFoundError: There is none: no cache, or one whose writing was interrupted.
-            ValueError: It is not one that this version can read.
+            FileNotFoundError: The folder has no manifest: no cache, or an interrupted write.
+            ValueError: This version cannot read the manifest.
         """
         path = folder / FILE_NAME
         if not path.is_file():
@@ -92,7 +92,7 @@ class Manifest:
         return manifest
 
     def _check_shards(self, path: Path) -> None:
-        """Refuse shards that come twice or in another order: every checksum would be right."""
+        """Refuse shards that are repeated or in another order, which checksums would not show."""
         if self.dtype != "float32":
             raise ValueError(f"{path}: dtype is {self.dtype!r}, expected 'float32'")
         first = 0

@@ -1,4 +1,4 @@
-"""How activations are shifted and scaled before SAEs see them."""
+"""Shift and scale of activations before SAEs see them."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -12,12 +12,12 @@ NormalizationMode = Literal["none", "mean_norm", "row_norm", "standardise"]
 
 @dataclass(frozen=True)
 class Normalization:
-    """What was done to a stream: ``raw = shift + scale * served``, dimension by dimension, or row by row.
+    """Normalization of a stream: ``raw = shift + scale * normalized`` by dimension, or by row.
 
     Attributes:
-        mode: Which normalisation it is; see :func:`measure_normalization`.
+        mode: Mode of normalization; see :func:`measure_normalization`.
         shift: Subtracted first; None for ``none`` and ``row_norm``.
-        scale: Positive divisor, of one value throughout for ``mean_norm``; None as ``shift``.
+        scale: Positive divisor of each dimension, the same in all for ``mean_norm``; None where ``shift`` is.
     """
 
     mode: NormalizationMode = "none"
@@ -26,7 +26,7 @@ class Normalization:
 
     @property
     def keeps_directions(self) -> bool:
-        """Whether the cosine of two directions is the same before and after."""
+        """Whether the normalization keeps the cosine of any two directions."""
         return self.mode != "standardise"
 
     @property
@@ -34,14 +34,18 @@ class Normalization:
         """``shift`` and ``scale`` of ``mean_norm`` and ``standardise``.
 
         Raises:
-            ValueError: The mode has none.
+            ValueError: The mode has no shift and scale.
         """
         if self.shift is None or self.scale is None:
             raise ValueError(f"the normalization {self.mode} has no shift and scale")
         return self.shift, self.scale
 
+    def has_scale_of(self, other: "Normalization") -> bool:
+        """Whether both normalizations divide each dimension by the same number."""
+        return torch.equal(self.shift_and_scale[1], other.shift_and_scale[1])
+
     def apply(self, x: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_in"]:
-        """Normalised rows; ``x`` stays as it is. NaN and infinity in a row are in the result too.
+        """Normalized rows; ``x`` is not changed. NaN and infinity stay in the result.
 
         Args:
             x: Raw rows, on the device of ``scale``. A row of zeros has no direction: ``row_norm`` keeps it.
@@ -49,17 +53,20 @@ class Normalization:
         if self.mode == "none":
             return x
         if self.mode == "row_norm":
-            # In float32 the squares of a large row overflow, and the row would become 0 in silence.
+            # In float32 the squares of a large row overflow, and the row would become 0 without an error.
             norms = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float64)
             return x * torch.where(norms > 0, x.shape[1] ** 0.5 / norms, 1).to(x)
         shift, scale = self.shift_and_scale
         return (x - shift).div_(scale)
 
     def of_directions(self, directions: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_in"]:
-        """Where directions of raw rows point among normalised ones, as unit rows if they are turned.
+        """Directions of raw rows in normalized space.
 
         Args:
             directions: Unit rows.
+
+        Returns:
+            Unit rows; the same ones if the mode keeps directions.
         """
         if self.keeps_directions:
             return directions
@@ -67,17 +74,17 @@ class Normalization:
 
 
 def measure_normalization(rows: Float[Tensor, "n d_in"], mode: NormalizationMode) -> Normalization:
-    """The normalisation that ``rows``, a sample of a stream, suggest for all of it.
+    """The normalization of a stream, measured on a sample of its rows.
 
     Args:
         rows: Raw rows.
-        mode: ``none`` leaves rows as they are. ``mean_norm`` divides by one number, so that norms are
-            sqrt(d_in) in the mean (SAELens's ``expected_average_only_in``). ``row_norm`` gives each row that
-            norm. ``standardise`` makes each dimension's mean 0 and its standard deviation 1; one that does
-            not vary keeps its scale.
+        mode: ``none`` keeps rows as they are. ``mean_norm`` divides by one number, so that the mean norm of
+            rows is sqrt(d_in) (SAELens's ``expected_average_only_in``). ``row_norm`` gives each row the norm
+            sqrt(d_in). ``standardise`` gives each dimension mean 0 and standard deviation 1; a constant
+            dimension keeps its scale.
 
     Raises:
-        ValueError: Unknown mode, rows with NaN or infinity, or rows of zeros only where their norm counts.
+        ValueError: The mode is unknown, a row has NaN or infinity, or ``mean_norm`` finds rows of zeros only.
     """
     check_mode(mode)
     if mode in ("none", "row_norm"):
@@ -93,7 +100,7 @@ def measure_streams(
     """:func:`measure_normalization` of each stream.
 
     Raises:
-        ValueError: Naming the stream that cannot be normalised.
+        ValueError: A stream cannot be normalized; with its name.
     """
     measured = {}
     for stream, rows in sample.items():
@@ -108,7 +115,7 @@ def check_mode(mode: str) -> None:
     """Refuse an unknown mode.
 
     Raises:
-        ValueError: With the mode.
+        ValueError: The mode is unknown.
     """
     if mode not in get_args(NormalizationMode):
         raise ValueError(f"normalize must be one of {', '.join(get_args(NormalizationMode))}, got {mode!r}")
@@ -125,6 +132,6 @@ def _mean_norm(rows: Tensor) -> Normalization:
 def _standardise(rows: Tensor) -> Normalization:
     shift = rows.mean(0, dtype=torch.float64).to(rows)
     spread = (rows - shift).square_().mean(0, dtype=torch.float64).sqrt().to(rows)
-    # What is left of a constant once its rounded mean is subtracted is no variation to blow up.
+    # Subtracting its rounded mean from a constant leaves rounding errors, which must not be scaled up.
     constant = spread <= torch.finfo(rows.dtype).eps * rows.abs().amax(0)
     return Normalization("standardise", shift, torch.where(constant, 1, spread))

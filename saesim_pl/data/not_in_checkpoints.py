@@ -1,4 +1,4 @@
-"""Data modules that no checkpoint holds."""
+"""Data modules, which checkpoints do not hold."""
 
 from typing import Any, NoReturn
 
@@ -6,14 +6,14 @@ from lightning.pytorch import LightningDataModule
 
 
 class NotInCheckpoints(LightningDataModule):
-    """A data module that is made from a configuration, never from a checkpoint."""
+    """A data module that is made from a configuration, not from a checkpoint."""
 
     @classmethod
     def load_from_checkpoint(cls, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: a checkpoint holds SAEs and how their data were normalised, but no data.
+        """Always refuse: a checkpoint holds SAEs and the normalization of their data, but no data.
 
         Raises:
-            NotImplementedError: Always, with the way that works.
+            NotImplementedError: Always; the message says how to make the data module.
         """
         raise NotImplementedError(
             f"a checkpoint holds no {cls.__name__}: construct it with the settings in the run's config.yaml, "

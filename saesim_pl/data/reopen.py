@@ -1,4 +1,4 @@
-"""The data of a finished run, found again from the configuration in its folder."""
+"""The data of a finished run, made from the configuration in its folder."""
 
 import inspect
 import sys
@@ -19,7 +19,7 @@ OWN_PARTS = (saesim_pl.data.__name__, saesim_pl.truth.__name__)
 
 
 def config_of_data(run: Path) -> dict[str, Any] | None:
-    """The ``data`` block of a run's configuration; None where the run has none, such as one from Python.
+    """The ``data`` block of a run's configuration; None without one, such as in a run started from Python.
 
     Raises:
         ValueError: The configuration cannot be read.
@@ -41,17 +41,17 @@ def config_of_data(run: Path) -> dict[str, Any] | None:
 
 
 def reopen_data(run: Path) -> ActivationDataModule:
-    """The data module that a run was trained on, made again from its ``config.yaml``.
+    """The data module that a run was trained on, made from its ``config.yaml``.
 
-    The folder may come from a stranger. So its configuration can name nothing but data modules that this
-    process has imported already, composed of classes of ``saesim_pl.data`` and ``saesim_pl.truth``; all
-    names are checked before the first object is made.
+    The folder may come from an untrusted source. So its configuration may only name data modules that this
+    process has already imported, composed of classes of ``saesim_pl.data`` and ``saesim_pl.truth``. All names
+    are checked before the first object is made.
 
     Args:
         run: Folder of the run.
 
     Raises:
-        FileNotFoundError: The folder has no configuration, or the data it names are gone.
+        FileNotFoundError: The folder has no configuration, or its data are missing.
         ValueError: See :func:`made_data`.
     """
     block = config_of_data(run)
@@ -65,11 +65,11 @@ def made_data(block: Mapping[str, Any], path: Path) -> ActivationDataModule:
 
     Args:
         block: ``class_path`` and ``init_args``.
-        path: Where it comes from, for messages.
+        path: File that holds it, for messages.
 
     Raises:
-        FileNotFoundError: The data it names are gone.
-        ValueError: It names anything but known data, or arguments that the class refuses.
+        FileNotFoundError: The data are missing.
+        ValueError: The block names an unknown class, or arguments that the class refuses.
     """
     found = _imported(block["class_path"])
     if not (found and issubclass(found, ActivationDataModule)):
@@ -89,7 +89,7 @@ def made_data(block: Mapping[str, Any], path: Path) -> ActivationDataModule:
 
 
 def _check_parts(value: Any, path: Path, key: str) -> None:
-    """Refuse whatever is neither plain data nor one of our classes with its arguments."""
+    """Refuse values other than plain data and our own classes with their arguments."""
     if isinstance(value, Mapping):
         if key != "data" and "class_path" in value:
             part = _imported(value["class_path"])
@@ -103,7 +103,7 @@ def _check_parts(value: Any, path: Path, key: str) -> None:
 
 
 def _made(value: Any) -> Any:
-    # Not the parser of the command line: it would import whatever module a text seems to name.
+    # Not the parser of the command line: it would import any module that a text seems to name.
     if isinstance(value, Mapping):
         if "class_path" not in value:
             return {name: _made(inner) for name, inner in value.items()}
@@ -114,7 +114,7 @@ def _made(value: Any) -> Any:
 
 
 def _imported(class_path: Any) -> type | None:
-    """The class of that name, from what is imported already."""
+    """The class of that name, if its module is already imported."""
     if not isinstance(class_path, str):
         return None
     module, _, name = class_path.rpartition(".")

@@ -13,11 +13,12 @@ from saesim_pl.data.shards import TOKEN_IDS
 
 
 def raw_batches(data: ActivationDataModule, size: int | None = None) -> Iterator[Batch]:
-    """Validation batches as the data have them, before any normalization.
+    """Validation batches of raw rows.
 
     Args:
         data: The data.
-        size: Rows of a batch, for caches alone, where two of them are read side by side.
+        size: Rows of a batch, for reading two caches in parallel; only caches allow it. By default the
+            batches of ``data``.
     """
     if size is None:
         for index in range(data.n_batches("validate")):
@@ -30,10 +31,10 @@ def raw_batches(data: ActivationDataModule, size: int | None = None) -> Iterator
 def check_same_samples(a: ActivationDataModule, b: ActivationDataModule) -> None:
     """Refuse two data modules whose validation rows describe different samples.
 
-    Two caches have the same samples where they hold the same tokens and validate on the same ones.
+    Two caches have the same samples if they hold the same tokens and validate on the same ones.
 
     Raises:
-        ValueError: With the difference.
+        ValueError: The samples differ; the message says how.
     """
     if not (isinstance(a, CachedActivations) and isinstance(b, CachedActivations)):
         raise ValueError(
@@ -55,7 +56,7 @@ def check_same_samples(a: ActivationDataModule, b: ActivationDataModule) -> None
 
 
 def _tokens(folder: Path, manifest: Manifest) -> str:
-    """Hash of all token ids, in the order of the contexts, however they are cut into shards."""
+    """Hash of all token ids in the order of the contexts; it does not depend on the shards' sizes."""
     import pyarrow as pa
 
     digest = hashlib.sha256()

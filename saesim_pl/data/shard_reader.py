@@ -1,4 +1,4 @@
-"""Reads shards of activations by memory map, and looks at each for damage before it is used."""
+"""Reads shards of activations by memory map, and checks each for damage before its first use."""
 
 from collections import OrderedDict
 from pathlib import Path
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_MAPS = 2**14
-"""Files mapped at once: a quarter of what Linux allows a process by default."""
+"""Number of files mapped at once: a quarter of Linux's default limit for a process."""
 
 
 class DamagedShardError(PlainError):
-    """A shard does not hold what was written; the message names it."""
+    """The contents of a shard are damaged; the message names the shard."""
 
 
 class ShardReader:
     """Memory-mapped rows of the shards that a manifest names; nothing is unpickled.
 
-    Each shard's checksum is looked at before its first row is given out, once for all worker processes.
-    Maps hold no file open, so thousands of shards are no trouble.
+    Each shard's checksum is checked before its first row is returned, once for all worker processes. Maps
+    keep no file open, so that thousands of shards are possible.
 
     Args:
         folder: Folder of the shards.
@@ -35,7 +35,7 @@ class ShardReader:
 
     Raises:
         FileNotFoundError: A shard is missing.
-        ValueError: A shard lies outside the folder, cannot be read, or is not what the manifest says.
+        ValueError: A shard lies outside the folder, cannot be read, or differs from the manifest.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, hooks: list[str]) -> None:
@@ -57,7 +57,7 @@ class ShardReader:
             positions: Position of each row in its context.
 
         Raises:
-            DamagedShardError: The checksum of a shard is not the one that was written.
+            DamagedShardError: The checksum of a shard differs from the manifest.
         """
         out = np.empty((len(contexts), self.manifest.hooks[hook]), dtype=np.float32)
         shards = np.searchsorted(self.starts, contexts, side="right") - 1

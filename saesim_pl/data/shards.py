@@ -1,4 +1,4 @@
-"""Writes Arrow files of activations: one row a context, readable by ``datasets`` and by memory map."""
+"""Writes Arrow files of activations: one row for each context, readable by ``datasets`` and memory map."""
 
 import os
 from pathlib import Path
@@ -36,11 +36,11 @@ def write_shard(
 ) -> tuple[int, str]:
     """Write one shard, whole or not at all, and return its size in bytes and its checksum.
 
-    All rows form one Arrow record batch, so that a reader gets one contiguous view a hook.
+    All rows form one Arrow record batch, so that a reader gets one contiguous view for each hook.
 
     Args:
-        path: Its final name.
-        token_ids: The tokens.
+        path: Final path of the shard.
+        token_ids: Token ids.
         activations: Activations by hook.
 
     Raises:

@@ -10,14 +10,14 @@ from saesim_pl.truth.true_features import TrueFeatures
 
 
 class Truth(Protocol):
-    """Data whose true features are known. It is live: a checkpoint may still change the normalization."""
+    """Data with known true features. Loading a checkpoint may still change ``served_features``."""
 
     knows_firings: bool
     """Whether there is a method ``firings``."""
 
     @property
     def served_features(self) -> dict[str, TrueFeatures]:
-        """By stream, the directions that generated its rows, in the space of the batches."""
+        """By stream, the directions that generated its rows, in normalized space."""
 
     def firings(self, stage: Stage, epoch: int, index: int, rows: slice) -> dict[str, Firings]:
         """By stream, the features that fired in rows ``rows`` of global batch ``index``, by id."""
@@ -25,23 +25,23 @@ class Truth(Protocol):
 
 @runtime_checkable
 class Text(Protocol):
-    """Data that serve contexts of tokens."""
+    """Data module that serves contexts of tokens."""
 
     context_size: int
     """Tokens of a context."""
 
     text: str
-    """Where they come from."""
+    """Source of the tokens."""
 
 
 def known_activations(trainer: Trainer) -> ActivationDataModule | None:
-    """The run's data module, or None where its batches come from elsewhere, such as plain dataloaders."""
+    """The run's data module; None if batches have another source, such as plain dataloaders."""
     data = _data_module(trainer)
     return data if isinstance(data, ActivationDataModule) else None
 
 
 def activations_of(trainer: Trainer, asker: str) -> ActivationDataModule:
-    """The run's data module, for ``asker``, which cannot do without; to be called in ``setup``.
+    """The run's data module, which ``asker`` needs; call it in ``setup``.
 
     Raises:
         TypeError: The run has no ``ActivationDataModule``.
@@ -55,7 +55,7 @@ def activations_of(trainer: Trainer, asker: str) -> ActivationDataModule:
 
 
 def truth_of(trainer: Trainer, asker: str) -> Truth:
-    """The true features behind the run's data, for ``asker``, which cannot do without.
+    """The true features of the run's data, which ``asker`` needs.
 
     Raises:
         TypeError: The run has no ``ActivationDataModule``.
@@ -68,10 +68,10 @@ def truth_of(trainer: Trainer, asker: str) -> Truth:
 
 
 def text_of(trainer: Trainer, asker: str) -> Text:
-    """The text that the run reads, for ``asker``, which cannot do without; to be called in ``setup``.
+    """The run's text data module, which ``asker`` needs; call it in ``setup``.
 
     Raises:
-        TypeError: The run's data module does not say its ``context_size`` and ``text``, or there is none.
+        TypeError: The run has no data module with ``context_size`` and ``text``.
     """
     data = _data_module(trainer)
     if not isinstance(data, Text):

@@ -1,15 +1,15 @@
-"""Names of streams, which are also names of files and keys of logs."""
+"""Names of streams, which are also used in file names and log keys."""
 
 import re
 
 
 def check_stream_names(names: list[str]) -> None:
-    """Refuse names that could not stand for a stream everywhere.
+    """Refuse names that cannot be used everywhere.
 
     The truth of a stream is saved in a file of its name, and its SAE is compared with ``truth``.
 
     Raises:
-        ValueError: There is none, one is twice there, or one is no name.
+        ValueError: The list is empty, a name occurs twice, or a name has other characters or is ``truth``.
     """
     if not names:
         raise ValueError("stream_names is empty: name at least one stream, or leave it out")

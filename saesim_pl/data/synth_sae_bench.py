@@ -1,4 +1,4 @@
-"""Activations of a SynthSAEBench model that somebody saved."""
+"""Activations of a saved SynthSAEBench model."""
 
 from pathlib import Path
 
@@ -19,24 +19,24 @@ from saesim_pl.truth.true_features import TrueFeatures
 class SynthSAEBenchActivations(GeneratedActivations):
     """Activations of a saved SynthSAEBench model (Chanin and Garriga-Alonso, 2026), in one stream ``a``.
 
-    The folder is one that SAELens's ``SyntheticModel.save`` writes. Firing probabilities are those in its
-    weights, before magnitudes below 0 and the hierarchy thin them. ``true_features`` holds how often
-    features fire after that: exactly where they are independent or without a hierarchy, else counted.
+    SAELens's ``SyntheticModel.save`` writes the folder. Firing probabilities come from its weights and hold
+    before magnitudes below 0 and the hierarchy thin the firings. ``true_features`` holds the frequencies
+    after that: exact if firings are independent or there is no hierarchy, else counted.
 
     Args:
-        folder: Folder with ``synthetic_model_config.json``, ``synthetic_model.safetensors`` and, where the
-            model has one, ``hierarchy.json``.
-        noise_std: Standard deviation of normal noise in each dimension, which SynthSAEBench has none of.
+        folder: Folder with ``synthetic_model_config.json``, ``synthetic_model.safetensors`` and, if the model
+            has a hierarchy, ``hierarchy.json``.
+        noise_std: Standard deviation of normal noise in each dimension; SynthSAEBench adds no noise.
         samples_per_epoch: Training samples of one epoch.
         validation_samples: Validation samples, the same at every validation.
-        batch_size: Samples per optimiser step, over all processes.
-        seed: Decides every batch, and the features' mean magnitudes where the model is saved without a seed.
+        batch_size: Samples per optimizer step, over all processes.
+        seed: Seed of all batches, and of the features' mean magnitudes if the model is saved without a seed.
         num_workers: Processes that prepare batches ahead; 0 prepares them in the training process.
         normalize: ``none``, ``mean_norm``, ``row_norm`` or ``standardise``; see ``ActivationDataModule``.
 
     Raises:
         FileNotFoundError: A file is missing.
-        ValueError: A file is malformed or asks for what cannot be represented, or a number is out of range.
+        ValueError: A file is malformed or asks for something unsupported, or a number is out of range.
     """
 
     same_space = True
@@ -103,14 +103,14 @@ def _check_scaling(folder: str, model: SavedModel) -> None:
 def _rates(
     folder: str, model: SavedModel, magnitudes: RectifiedNormalMagnitudes
 ) -> Float[np.ndarray, " n_features"]:
-    """How often features fire before the hierarchy thins them; 0 where an ancestor never does.
+    """Firing rates before the hierarchy thins firings; 0 if the feature has an ancestor that never fires.
 
     Raises:
         ValueError: No feature ever fires.
     """
     rates = model.probabilities * magnitudes.positive
     if model.correlation is None:
-        # Independent firings come as arrivals, of which certainty would take infinitely many.
+        # Independent firings are drawn as arrivals; a rate of 1 would need infinitely many.
         rates = np.minimum(rates, 1 - 2.0**-24)
     if model.hierarchy is not None:
         rates = _reachable(rates, model.hierarchy)

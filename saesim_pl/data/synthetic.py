@@ -1,4 +1,4 @@
-"""Synthetic activations whose true features are known."""
+"""Synthetic activations with known true features."""
 
 import numpy as np
 import torch
@@ -22,39 +22,39 @@ from saesim_pl.truth.true_features import TrueFeatures
 class SyntheticActivations(GeneratedActivations):
     """Sums of a few true features' directions, in one stream or in several that share some features.
 
-    Composed of parts: where features point, how often, how strongly and with which others they fire. The
-    first stream's features are listed from the most to the least frequent; every later stream keeps
-    ``shared_fraction`` of them, has new ones for the rest, and deals the rates out anew, so that a shared
-    feature fires at another frequency there. Dependences, clusters and hierarchies are laid over the
-    features of all streams together; features that a stream lacks never fire there.
+    The parts are directions, rates, magnitudes and dependences of features. The first stream's features are
+    listed from the most to the least frequent. Each later stream has a share ``shared_fraction`` of them and
+    new features for the rest. Its rates are assigned at random, so that a shared feature fires at another
+    frequency there. Dependence, clusters and hierarchy are defined over the features of all streams together;
+    a feature that a stream lacks never fires there.
 
     Args:
         d_in: Width of the activations.
         n_features: True features of each stream.
-        mean_active: Mean number of features that fire in a sample, exactly so unless a hierarchy thins
-            dependent firings (then within the error of a count); if left out, the rates are as they are.
-        directions: Where features point; by default uniform on the sphere.
-        rates: How often they fire; by default from 1.5 to .5 times their mean.
-        dependence: Which fire together; by default none.
-        hierarchy: Which fire only where others do.
-        magnitudes: How strongly a feature fires; by default uniform with mean square 1.
+        mean_active: Mean number of features that fire in a sample. It is exact unless a hierarchy thins
+            dependent firings (then within the error of a count). If None, ``rates`` are used unscaled.
+        directions: Law of the features' directions; by default uniform on the sphere.
+        rates: Law of the firing rates; by default linear from 1.5 to .5 times their mean.
+        dependence: Which features fire together; by default they are independent.
+        hierarchy: Which features fire only where others fire; by default no hierarchy.
+        magnitudes: Law of the magnitudes; by default uniform with mean square 1.
         noise_std: Standard deviation of normal noise in each dimension.
-        bias_norm: Norm of a random vector that is added to every sample, one a space.
-        stream_names: One name a stream; by default one stream ``a``.
-        shared_fraction: Share of the first stream's features that each later stream has too.
-        rotate: Whether each stream has a space of its own, all directions rotated at random, so that
+        bias_norm: Norm of a random vector that is added to every sample, one vector for each space.
+        stream_names: Names of the streams; by default one stream ``a``.
+        shared_fraction: Share of the first stream's features that each later stream also has.
+        rotate: Whether each stream has its own space, with all directions rotated at random, so that
             cosines between streams mean nothing.
-        aligned: Whether row i of all streams is one draw, in which shared features fire together as far
-            as their rates allow and with one magnitude; else streams are independent.
+        aligned: Whether row i of all streams is one draw. Shared features then fire together as far as
+            their rates allow, with one magnitude. Otherwise streams are independent.
         samples_per_epoch: Training samples of one epoch.
         validation_samples: Validation samples, the same at every validation.
-        batch_size: Samples per optimiser step, over all processes.
-        seed: Decides all that is random.
+        batch_size: Samples per optimizer step, over all processes.
+        seed: Seed of everything random.
         num_workers: Processes that prepare batches ahead; 0 prepares them in the training process.
         normalize: ``none``, ``mean_norm``, ``row_norm`` or ``standardise``; see ``ActivationDataModule``.
 
     Raises:
-        ValueError: A parameter out of range, or parts that do not go together.
+        ValueError: A parameter is out of range, or the parts do not fit together.
     """
 
     def __init__(
@@ -133,17 +133,17 @@ def _check_streams(
 
 
 def _deal_ids(n_streams: int, n_features: int, shared_fraction: float, unit: int, seed: int) -> list[Tensor]:
-    """Global ids by stream: the first stream's are 0, 1, ...; later ones keep a share of those.
+    """Global feature ids by stream: 0, 1, ... in the first stream; later streams have a share of these.
 
     Args:
-        n_streams: How many streams there are.
-        n_features: Features of each.
-        shared_fraction: Share of the first stream's features that each later one has.
-        unit: Neighbouring ids that are kept together.
-        seed: Decides which are kept, and each later stream's order.
+        n_streams: Number of streams.
+        n_features: Number of features of each stream.
+        shared_fraction: Share of the first stream's features that each later stream has.
+        unit: Size of groups of consecutive ids that are shared together.
+        seed: Seed of the choice of shared features and of each later stream's order.
 
     Raises:
-        ValueError: The share comes to no whole unit, or the features to no whole number of units.
+        ValueError: The share is less than one unit, or ``n_features`` is no multiple of ``unit``.
     """
     n_units = n_features // unit
     if n_units * unit < n_features:
@@ -164,20 +164,20 @@ def _deal_ids(n_streams: int, n_features: int, shared_fraction: float, unit: int
 def _deal_rates(
     falling: Float[np.ndarray, " n_features"], ids: Tensor, n_ids: int, seed: int, stream: int
 ) -> Float[np.ndarray, " n_ids"]:
-    """Rates by global id, 0 for features the stream lacks; in falling order for the first stream only."""
+    """Rates by global id, 0 for features that the stream lacks; in falling order in the first stream only."""
     rates = np.zeros(n_ids)
     rates[ids] = generator_of(seed, "rates", stream).permutation(falling) if stream else falling
     return rates
 
 
 class _Space:
-    """A rotation, or None for none, and a bias, or None for none."""
+    """Rotation and bias of a stream's space; None for no rotation or no bias."""
 
     def __init__(self, d_in: int, bias_norm: float, rotate: bool, seed: int, stream: int) -> None:
         rng = generator_of(seed, "space", stream if rotate else 0)
         self.rotation = self.bias = None
         if rotate:
-            # The signs make a rotation of every kind equally likely (Mezzadri, 2007).
+            # With these signs the orthogonal matrix is uniformly distributed (Mezzadri, 2007).
             q, r = np.linalg.qr(rng.standard_normal((d_in, d_in)))
             self.rotation = torch.from_numpy((q * np.sign(np.diag(r))).astype(np.float32))
         if bias_norm:

@@ -12,29 +12,29 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from saesim_pl.language_models.pretrained import load_tokenizer
 
 PYDOC_TOPICS = "pydoc_data.topics"
-"""465 thousand characters of English about Python that every Python brings along."""
+"""465 thousand characters of English about Python that come with every Python."""
 
 
 class TextContexts(LightningDataModule):
     """Serves ``{"token_ids": (batch, context_size), "context_index": (batch,)}`` for prediction.
 
-    Documents are joined into one run of tokens, cut into contexts without padding; the incomplete last
-    one is dropped. With ``prepend_bos`` the tokenizer's beginning-of-sequence token (its end-of-text
-    token, if it has no other) opens each context and stands between documents, as in SAELens: language
-    models put an attention sink on whatever comes first, and this keeps it off the text. Attention does
-    cross documents.
+    Documents are joined into one sequence of tokens and cut into contexts without padding; an incomplete last
+    context is dropped. With ``prepend_bos`` the tokenizer's beginning-of-sequence token (or its end-of-text
+    token, if it has no other) begins each context and separates documents, as in SAELens. Language models
+    put an attention sink on the first token, so this token keeps the sink off the text. Attention crosses
+    the borders of documents.
 
-    Each process takes consecutive contexts, none twice. All tokens are held in memory, at 4 bytes each a
-    thousandth of the activations made from them.
+    Each process takes consecutive contexts, and no two processes the same. All tokens are held in memory: 4
+    bytes each, a thousandth of their activations.
 
     Args:
-        model: The language model whose tokenizer is used: folder, hub name, or ``smollm2``.
+        model: Language model whose tokenizer is used: folder, hub name, or ``smollm2``.
         text: A text file, a folder (its ``.txt`` and ``.md`` files, each a document), the name of a
             Hugging Face dataset (streamed), or ``pydoc_data.topics``, which needs no download.
-        context_size: Tokens of a context, the prepended one included.
-        batch_size: Contexts a process runs at once.
-        max_contexts: Contexts over all processes at which reading stops; all there are, if left out.
-        prepend_bos: Whether each context opens with the beginning-of-sequence token.
+        context_size: Tokens of a context, including the prepended token.
+        batch_size: Contexts that a process runs at once.
+        max_contexts: Largest number of contexts over all processes; by default all of the text.
+        prepend_bos: Whether each context begins with the beginning-of-sequence token.
         column: Column of the Hugging Face dataset that holds the text.
         split: Split of the Hugging Face dataset.
         subset: Configuration of the Hugging Face dataset, where it has several.
@@ -42,7 +42,7 @@ class TextContexts(LightningDataModule):
     Raises:
         ValueError: A number is too small, the text does not fill one context for each process, or the
             tokenizer has no token to prepend.
-        FileNotFoundError: ``text`` is written as a path and nothing is there.
+        FileNotFoundError: ``text`` is written as a path that does not exist.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class TextContexts(LightningDataModule):
         self.column, self.split, self.subset = column, split, subset
 
     def setup(self, stage: str) -> None:
-        """Tokenise and pack; every process does, so that all agree which context has which index."""
+        """Tokenize and pack the text, in every process, so that all agree on the contexts' indices."""
         packed = islice(self._contexts(), self.max_contexts)
         contexts = [torch.tensor(context, dtype=torch.int32) for context in packed]
         if not contexts:
@@ -84,7 +84,7 @@ class TextContexts(LightningDataModule):
             raise ValueError(f"{n_contexts} contexts cannot be shared by {world_size} processes")
         bounds = (rank * n_contexts // world_size, (rank + 1) * n_contexts // world_size)
         share = _Share(self.contexts, range(*bounds))
-        # Ranks are told apart by now; seeing a DistributedSampler, Lightning adds none of its own.
+        # The share is already this rank's; with a DistributedSampler present, Lightning adds no other.
         sampler: DistributedSampler[int] = DistributedSampler(share, num_replicas=1, rank=0, shuffle=False)
         return DataLoader(share, batch_size=self.batch_size, sampler=sampler)
 
@@ -126,7 +126,7 @@ def documents(
     """Documents of a text file, a folder, a Hugging Face dataset or ``pydoc_data.topics``.
 
     Raises:
-        FileNotFoundError: ``text`` is written as a path and nothing is there, or a folder has no text.
+        FileNotFoundError: ``text`` is written as a path that does not exist, or a folder has no text.
         ValueError: The dataset lacks ``column``, or a file is no UTF-8 text.
     """
     path = Path(text).expanduser()
