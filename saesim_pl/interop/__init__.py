@@ -1,1 +1,1 @@
-"""SAEs and data from files: our own checkpoints and the files of other libraries; no code of them runs."""
+"""SAEs and data from files: our own checkpoints and files of other libraries; no code in a file runs."""

@@ -1,4 +1,4 @@
-"""Checkpoints are data: how one is read, and which classes it may name."""
+"""Reading of checkpoints as data, and the classes that a checkpoint may name."""
 
 import inspect
 import sys
@@ -18,22 +18,23 @@ Recipe = dict[str, Any]
 
 
 def read_checkpoint(path: str | Path | IO[bytes], map_location: Any = "cpu") -> dict[str, Any]:
-    """The content of a checkpoint, of which no code runs.
+    """The content of a checkpoint; no code in it runs.
 
     Args:
         path: File that a trainer saved.
-        map_location: Where its tensors go, as ``torch.load`` takes it.
+        map_location: Device of its tensors, as in ``torch.load``.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is damaged, no checkpoint of Lightning, or holds more than weights and plain data.
+        FileNotFoundError: The file does not exist.
+        ValueError: The file is damaged, is no checkpoint of Lightning, or holds more than weights and plain
+            data.
     """
     if isinstance(path, str | Path) and not Path(path).is_file():
         raise FileNotFoundError(f"{path}: there is no such checkpoint")
     try:
         content = torch.load(path, map_location=map_location, weights_only=True)
     except UnpicklingError as error:
-        # One class of error for two things: what is no pickle at all, and a pickle that names functions.
+        # The same error is raised in two cases: a file that is no pickle, and a pickle that names functions.
         foreign = "Unsupported global" in str(error) or "GLOBAL" in str(error) or "class" in str(error)
         reason = "holds more than weights and plain data" if foreign else "is no checkpoint, or damaged"
         raise ValueError(f"{path} {reason}") from error
@@ -46,32 +47,37 @@ def read_checkpoint(path: str | Path | IO[bytes], map_location: Any = "cpu") -> 
 
 
 def recipes_of(saes: Mapping[str, Any]) -> dict[str, Recipe] | None:
-    """What a checkpoint keeps of the factories of a cohort, so that it loads without them.
+    """Recipes of a cohort's factories, stored in its checkpoint, which can then be loaded without them.
 
     Args:
         saes: By name: recipes, SAE classes that need no argument but ``d_in``, or ``functools.partial``
             of one with plain keyword arguments.
 
     Returns:
-        None if one of them is something else, such as a lambda: code is not kept.
+        Recipe by name; None if a factory is something else, such as a lambda, because code is not stored.
     """
-    recipes = {name: _recipe_of(make) for name, make in saes.items()}
-    return None if None in recipes.values() else recipes  # type: ignore[return-value]
+    recipes: dict[str, Recipe] = {}
+    for name, make in saes.items():
+        recipe = _recipe_of(make)
+        if recipe is None:
+            return None
+        recipes[name] = recipe
+    return recipes
 
 
 def factories_of(recipes: Any) -> dict[str, Callable[[int], SparseAutoencoder]]:
     """Factories for the SAEs that a checkpoint names.
 
-    A checkpoint may come from a stranger. So it can name nothing but subclasses of ``SparseAutoencoder`` that
-    this process has imported already: nothing is imported for it, nothing else is looked up, and all names
-    are checked before the first SAE is made. Arguments must be plain data; one that names a class itself is
-    refused. For an SAE class of your own, import its module first, or pass ``saes=`` when loading.
+    A checkpoint may come from an untrusted source. So it may only name subclasses of ``SparseAutoencoder``
+    that this process has already imported: no module is imported for it, no other name is looked up, and all
+    names are checked before the first SAE is made. Arguments must be plain data; an argument that names a
+    class is refused. For an SAE class of your own, import its module first, or pass ``saes=`` when loading.
 
     Args:
         recipes: Recipe by name of SAE.
 
     Raises:
-        ValueError: A name stands for anything else.
+        ValueError: A recipe names another class, or has arguments that are not plain data.
     """
     if not isinstance(recipes, Mapping):
         raise ValueError(f"the checkpoint's saes are {type(recipes).__name__}, not recipes by name")
@@ -95,7 +101,7 @@ def _factory_of(name: str, recipe: Any) -> Callable[[int], SparseAutoencoder]:
 
 
 def _imported_sae(class_path: Any) -> type[SparseAutoencoder] | None:
-    """The class of that name, from what is imported already."""
+    """The SAE class of that name, if its module is already imported."""
     if not isinstance(class_path, str):
         return None
     module, _, name = class_path.rpartition(".")

@@ -1,4 +1,4 @@
-"""Trained SAEs from files, without their data and without Lightning."""
+"""Trained SAEs from files; neither their data nor Lightning is needed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from saesim_pl.saes import SparseAutoencoder
 from saesim_pl.saes.members import made, stream_of
 
 LAST = Path("checkpoints", "last.ckpt")
-"""Where in its folder a run keeps its newest checkpoint."""
+"""Path of a run's newest checkpoint in its folder."""
 
 
 @dataclass(frozen=True)
 class SavedSAEs:
-    """The SAEs of a checkpoint, and what their weights mean nothing without.
+    """The SAEs of a checkpoint, with their streams and normalizations.
 
     Attributes:
-        saes: By name.
-        reads: Stream that each reads.
+        saes: SAE by name.
+        reads: Name of the stream that each SAE reads.
         streams: Width of each stream of the data.
         normalizations: By stream, the fields of :class:`~saesim_pl.data.normalization.Normalization`.
-        path: The checkpoint.
+        path: Path of the checkpoint.
     """
 
     saes: dict[str, SparseAutoencoder]
@@ -35,15 +35,15 @@ class SavedSAEs:
 
 
 def load_sae(path: str | Path, name: str | None = None) -> SparseAutoencoder:
-    """One trained SAE, as it was trained: it reads activations as its data served them.
+    """One trained SAE; it reads activations in the normalized space of its training data.
 
     Args:
         path: A run's folder, or a checkpoint.
-        name: Name of the SAE in its run; not needed where there is only one.
+        name: Name of the SAE in its run; not needed if the run has only one SAE.
 
     Raises:
-        FileNotFoundError: There is no such run or checkpoint.
-        ValueError: No SAE has this name, or the file is damaged or names code of its own.
+        FileNotFoundError: The run or checkpoint does not exist.
+        ValueError: No SAE has this name, or the file is damaged or names other code.
     """
     saved = load_saes(path)
     if name is None and len(saved.saes) == 1:
@@ -57,11 +57,11 @@ def load_sae(path: str | Path, name: str | None = None) -> SparseAutoencoder:
 def load_saes(path: str | Path) -> SavedSAEs:
     """All SAEs of a run's folder or a checkpoint, on the CPU.
 
-    Nothing but subclasses of ``SparseAutoencoder`` that are imported already is constructed.
+    Only subclasses of ``SparseAutoencoder`` that are already imported are constructed.
 
     Raises:
-        FileNotFoundError: There is no such run or checkpoint.
-        ValueError: The file is damaged, says nothing of its SAEs, or names code of its own.
+        FileNotFoundError: The run or checkpoint does not exist.
+        ValueError: The file is damaged, does not describe its SAEs, or names other code.
     """
     path = checkpoint_of(path)
     checkpoint = read_checkpoint(path)
@@ -80,10 +80,10 @@ def load_saes(path: str | Path) -> SavedSAEs:
 
 
 def checkpoint_of(path: str | Path) -> Path:
-    """The checkpoint that ``path`` names: itself, or the last one of the run whose folder it is.
+    """``path`` if it is a file; if it is a run's folder, the run's last checkpoint.
 
     Raises:
-        FileNotFoundError: There is nothing, or a folder that is no run's; runs within it are named.
+        FileNotFoundError: ``path`` does not exist, or is no run's folder; the message names runs in it.
     """
     path = Path(path)
     if path.is_file():

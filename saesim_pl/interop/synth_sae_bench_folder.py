@@ -1,4 +1,4 @@
-"""What SAELens saves of a SynthSAEBench model."""
+"""SynthSAEBench models as SAELens saves them."""
 
 import json
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from saesim_pl.truth.hierarchy import Hierarchy
 
 CONFIG, WEIGHTS, TREES = "synthetic_model_config.json", "synthetic_model.safetensors", "hierarchy.json"
 
-# Least share of a variable's variance that is its own, up to which levels fit into 32 bits.
+# Least independent share of a variable's variance: with a smaller one, levels would not fit into 32 bits.
 _LEAST_OWN = 1e-6
 
 
@@ -28,13 +28,13 @@ class SavedModel:
     """A model as its files describe it.
 
     Attributes:
-        vectors: Directions, of any norm but 0.
-        bias: Added to every sample.
-        probabilities: How often a feature is drawn, before anything thins it.
-        correlation: F and s of normal variables of variance 1, or None where features are independent.
-        locations: Mean of the normal number that a feature's magnitude is.
-        deviations: Standard deviation of it.
-        hierarchy: Which features fire only where others do, if any.
+        vectors: Directions, of any norm except 0.
+        bias: Vector added to every sample.
+        probabilities: Probability that a feature is drawn, before magnitudes and hierarchy thin the firings.
+        correlation: F and s of normal variables of variance 1; None if features are independent.
+        locations: Mean of each feature's magnitude, which is a normal number.
+        deviations: Standard deviation of this normal number.
+        hierarchy: Which features fire only where others fire; None without a hierarchy.
     """
 
     vectors: Float[Tensor, "n_features d_in"]
@@ -50,12 +50,12 @@ def read_model(folder: Path, seed: int) -> SavedModel:
     """The model saved in ``folder``.
 
     Args:
-        folder: Where the files are.
-        seed: Decides magnitudes that the folder leaves open.
+        folder: Folder of the files.
+        seed: Seed of the magnitudes if the model is saved without a seed.
 
     Raises:
         FileNotFoundError: A file is missing.
-        ValueError: A file is malformed, or asks for what cannot be represented.
+        ValueError: A file is malformed, or asks for something unsupported.
     """
     config = _read_json(folder / CONFIG)
     n, d_in = (_whole(folder / CONFIG, config, name) for name in ("num_features", "hidden_dim"))
@@ -63,7 +63,7 @@ def read_model(folder: Path, seed: int) -> SavedModel:
     probabilities, correlation = _firing(folder / WEIGHTS, weights)
     locations, deviations = _magnitudes(folder / CONFIG, config, n, seed)
     hierarchy = None
-    # Without the file SAELens would draw other trees than those that the probabilities were raised for.
+    # Without the file SAELens would draw new trees, to which the saved probabilities do not belong.
     if config.get("hierarchy") is not None or (folder / TREES).exists():
         hierarchy = read_hierarchy(folder / TREES, _read_json(folder / TREES), n)
     vectors, bias = weights["feature_vectors"].float(), weights["bias"].float()
@@ -93,7 +93,7 @@ def _whole(path: Path, config: dict[str, Any], name: str) -> int:
 
 
 def _read_weights(path: Path, n: int, d_in: int, correlated: bool) -> dict[str, Tensor]:
-    """The tensors, once the file's header says that they have the shapes of the config."""
+    """The tensors, loaded after the file's header shows that they have the shapes of the config."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: no model that SAELens saved")
     shapes: dict[str, list[int | None]] = {
@@ -131,7 +131,10 @@ def _check_shape(path: Path, name: str, expected: list[int | None], shape: list[
 def _firing(
     path: Path, weights: dict[str, Tensor]
 ) -> tuple[Float[np.ndarray, " n_features"], Factors | None]:
-    """Probabilities, and the correlations of variables scaled to variance 1, which changes the former."""
+    """Firing probabilities, and factors of normal variables scaled to variance 1.
+
+    The scale also changes the probabilities.
+    """
     probabilities = weights["firing_probabilities"].double().numpy()
     if not (probabilities.min() >= 0 and probabilities.max() <= 1):
         raise ValueError(

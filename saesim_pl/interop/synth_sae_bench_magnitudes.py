@@ -1,4 +1,4 @@
-"""Numbers of which SynthSAEBench models have one a feature."""
+"""Parameters of SynthSAEBench models with one number for each feature."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,15 +10,15 @@ from torch import Tensor
 
 
 def draw_magnitudes(given: Any, n: int, seed: int) -> Float[np.ndarray, " n"]:
-    """One number a feature, as a config of SAELens asks for it.
+    """One number for each feature, as a config of SAELens defines them.
 
     Args:
         given: A number, or an object that names a generator.
-        n: How many features there are.
-        seed: Of the generators that draw at random; the numbers are those that SAELens draws.
+        n: Number of features.
+        seed: Seed of random generators; with the same seed SAELens draws the same numbers.
 
     Raises:
-        ValueError: There is no such generator, or it has no such parameters.
+        ValueError: The generator or one of its parameters is unknown, or a number is not finite.
     """
     given = given if isinstance(given, dict) else {"generator_name": "constant", "value": given}
     parameters = {key: value for key, value in given.items() if key != "generator_name"}

@@ -1,4 +1,4 @@
-"""Trees of features as SAELens saves them."""
+"""Feature trees as SAELens saves them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +12,14 @@ _FLAGS = ("mutually_exclusive_children", "scale_children_by_parent")
 
 
 def read_hierarchy(path: Path, content: dict[str, Any], n_features: int) -> Hierarchy | None:
-    """The hierarchy in the object that ``path`` holds; None where no feature has a parent.
+    """The hierarchy in the object that ``path`` holds; None if no feature has a parent.
 
-    A node without a feature only groups: its children have the nearest feature above it as parent.
+    A node without a feature only groups its children; their parent is the nearest feature above the node.
 
     Raises:
-        ValueError: A node is malformed, stands twice, or asks for what cannot be represented: children that
-            exclude each other where they or their parent are no features, or magnitudes that follow some
-            parents and not others.
+        ValueError: A node is malformed, occurs twice, or asks for something unsupported: mutually exclusive
+            children if they or their parent are no features, or magnitudes that are scaled by some parents
+            only.
     """
     roots = content.get("roots")
     if not isinstance(roots, list):
@@ -53,7 +53,7 @@ def read_hierarchy(path: Path, content: dict[str, Any], n_features: int) -> Hier
 def _hierarchy(
     parents: dict[int, int], exclusive: list[int], scale_children: bool, n_features: int
 ) -> Hierarchy:
-    # Saved probabilities are raised already where they were to be.
+    # Saved probabilities already include any compensation for the hierarchy.
     of_feature = np.full(n_features, -1)
     of_feature[list(parents)] = list(parents.values())
     return Hierarchy(of_feature.tolist(), exclusive, scale_children, "none")
@@ -104,5 +104,5 @@ def _name(feature: int | None) -> str:
 
 
 def _brief(value: Any) -> str:
-    # What holds other values may be too long, or too deep to be printed.
+    # A container may be too long or too deeply nested to be printed.
     return type(value).__name__ if isinstance(value, dict | list) else repr(value)[:60]
