@@ -1,4 +1,4 @@
-"""A LightningModule whose predictions are a language model's activations, and where weights come from."""
+"""A LightningModule that predicts a language model's activations, and loading of pretrained models."""
 
 from saesim_pl.language_models.activations import LanguageModelActivations
 

