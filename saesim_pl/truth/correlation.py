@@ -1,4 +1,4 @@
-"""Correlations of the normal variables behind correlated features."""
+"""Correlations of the normal variables that make features correlated."""
 
 from abc import ABC, abstractmethod
 
@@ -79,7 +79,7 @@ class GivenCorrelation(Correlation):
         off = np.diag(self.matrix) - 1
         if not np.allclose(off, 0):
             raise ValueError(f"matrix has {1 + off[np.abs(off).argmax()]:.3g} on its diagonal, not 1")
-        return factorise(self.matrix)
+        return factorize(self.matrix)
 
 
 class WishartCorrelation(Correlation):
@@ -92,7 +92,7 @@ class WishartCorrelation(Correlation):
         """Factors of a newly drawn matrix."""
         samples = rng.standard_normal((n_features, n_features))
         samples /= np.linalg.norm(samples, axis=1, keepdims=True)
-        return factorise((1 - _MIN_OWN) * samples @ samples.T + _MIN_OWN * np.eye(n_features))
+        return factorize((1 - _MIN_OWN) * samples @ samples.T + _MIN_OWN * np.eye(n_features))
 
 
 class UniformCorrelation(Correlation):
@@ -109,10 +109,10 @@ class UniformCorrelation(Correlation):
         least = np.linalg.eigvalsh(matrix)[0]
         matrix -= min(0, 1.001 * least) * np.eye(n_features)
         deviations = np.sqrt(np.diag(matrix))
-        return factorise(matrix / np.outer(deviations, deviations))
+        return factorize(matrix / np.outer(deviations, deviations))
 
 
-def factorise(matrix: Float[np.ndarray, "n n"]) -> Factors:
+def factorize(matrix: Float[np.ndarray, "n n"]) -> Factors:
     """Factors of a correlation matrix, with the largest possible independent parts of equal size.
 
     Raises:

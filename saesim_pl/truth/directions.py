@@ -107,10 +107,10 @@ class ClusteredDirections(Directions):
         if self.n_clusters > n:
             raise ValueError(f"n_clusters={self.n_clusters} for {n} directions")
         clusters = np.arange(n) % self.n_clusters
-        centres = _uniform(self.n_clusters, d_in, rng)[torch.from_numpy(clusters)]
+        centers = _uniform(self.n_clusters, d_in, rng)[torch.from_numpy(clusters)]
         own = _uniform(n, d_in, rng)
-        own = normalize(own - torch.linalg.vecdot(own, centres)[:, None] * centres, dim=1)
-        return self.cosine**0.5 * centres + (1 - self.cosine) ** 0.5 * own, clusters
+        own = normalize(own - torch.linalg.vecdot(own, centers)[:, None] * centers, dim=1)
+        return self.cosine**0.5 * centers + (1 - self.cosine) ** 0.5 * own, clusters
 
 
 class CircleDirections(Directions):

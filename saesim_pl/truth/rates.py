@@ -121,7 +121,7 @@ class ExponentialRates(Rates):
 
 
 class SharkeyRates(Rates):
-    r"""Means of :math:`\min(1, c \Phi(z)^{\lambda i})` with a standard normal z, for features i = 0, 1, ...
+    r"""Means of :math:`\min(1, c \Phi(z)^{\lambda i})` with a standard normal z, by feature i from 0 on.
 
     About :math:`c / (\lambda i + 1)`. Sharkey et al. (2022), "Taking features out of superposition with
     sparse autoencoders". Combine it with the dependence ``CorrelatedRates`` of the same decay for their law.
