@@ -188,7 +188,7 @@ class ActivationDataModule(NotInCheckpoints, ABC):
     @property
     def train_epoch(self) -> int:
         """Epoch of the training batches: the trainer's epoch, or always 0 with ``overfit_batches``."""
-        if self.trainer is None or self.trainer.overfit_batches:  # type: ignore[attr-defined]
+        if self.trainer is None or self.trainer.overfit_batches:  # type: ignore[attr-defined] # in no stub
             return 0
         return self.trainer.current_epoch
 

@@ -133,7 +133,7 @@ def _check_streams(
 
 
 def _deal_ids(n_streams: int, n_features: int, shared_fraction: float, unit: int, seed: int) -> list[Tensor]:
-    """Global feature ids by stream: 0, 1, ... in the first stream; later streams have a share of these.
+    """Feature ids by stream: ascending from 0 in the first stream; later streams have a share of these.
 
     Args:
         n_streams: Number of streams.
