@@ -1,12 +1,13 @@
 """Any number of SAEs trained on the same batches, none of which notices the others."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor
 
 from saesim_pl.checks import check_positive
 from saesim_pl.interop.checkpoint import recipes_of
@@ -14,8 +15,10 @@ from saesim_pl.metrics.sae_quality import SAEQuality
 from saesim_pl.saes import SAEOutput, SparseAutoencoder
 from saesim_pl.saes.members import made, refuse_other_weights, stream_of
 from saesim_pl.saes.stack import joint_losses
+from saesim_pl.training.named_modules import NamedModules
 from saesim_pl.training.normalized_saes import NormalizedSAEs
 from saesim_pl.training.optimization import adam, clip_each, refuse_slow_precision
+from saesim_pl.training.trainer_settings import settings_of
 
 AuxiliaryLoss = Callable[[str, SparseAutoencoder, Tensor, SAEOutput], Tensor | None]
 """Of an SAE's name, the SAE, its batch and output: what a callback adds to its loss, if anything."""
@@ -65,7 +68,7 @@ class SAECohort(NormalizedSAEs):
         if not saes:
             raise ValueError("saes is empty: name at least one SAE")
         for name in saes:
-            if not name.isidentifier() or name in ("truth", "train") or hasattr(nn.ModuleDict, name):
+            if not name.isidentifier() or name in ("truth", "train") or hasattr(NamedModules, name):
                 raise ValueError(f"{name!r} cannot name an SAE: take letters, digits and underscores")
         check_positive(lr=lr)
         if not all(0 <= beta < 1 for beta in betas):
@@ -73,7 +76,8 @@ class SAECohort(NormalizedSAEs):
         for argument, share in {"warmup_fraction": warmup_fraction, "decay_fraction": decay_fraction}.items():
             if not 0 <= share <= 1:
                 raise ValueError(f"{argument} must lie in [0, 1], got {share}")
-        for argument, named in {"reads": reads or {}, "seeds": seeds or {}}.items():
+        by_sae: dict[str, Mapping[str, object]] = {"reads": reads or {}, "seeds": seeds or {}}
+        for argument, named in by_sae.items():
             if unknown := named.keys() - saes.keys():
                 raise ValueError(f"{argument} names {sorted(unknown)}, but the SAEs are {sorted(saes)}")
         self.lr, self.betas = lr, betas
@@ -81,14 +85,15 @@ class SAECohort(NormalizedSAEs):
         self.auxiliary_losses: dict[str, dict[str, AuxiliaryLoss]] = {name: {} for name in saes}
         """By SAE and log name, what callbacks add to its loss."""
         self.reads = {name: stream_of(name, reads or {}, streams) for name in saes}
-        self.saes = nn.ModuleDict()
+        self.saes = NamedModules()
         for name, make in saes.items():
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed((seeds or {}).get(name, zlib.crc32(name.encode())))
                 self.saes[name] = made(name, make, streams[self.reads[name]])
         self._compiled = {n: torch.compile(sae.loss) for n, sae in self.saes.items()} if compile else {}
         self.moving: set[tuple[str, str]] = set()  # SAEs a callback moves a setting of: each value is a graph
-        self.quality = nn.ModuleDict({n: SAEQuality(s.d_in, s.d_sae) for n, s in self.saes.items()})
+        quality = {name: SAEQuality(sae.d_in, sae.d_sae) for name, sae in self.saes.items()}
+        self.quality: NamedModules[SAEQuality] = NamedModules(quality)
 
     def latents(self, batch: dict[str, Tensor]) -> dict[str, Float[Tensor, "batch d_sae"]]:
         """Latents by SAE, as :meth:`validation_step` gives them."""
@@ -109,7 +114,7 @@ class SAECohort(NormalizedSAEs):
                 at the next step that is logged, validation, checkpoint or end of training.
         """
         outputs, losses = self._losses(batch), []
-        every = self.trainer.log_every_n_steps
+        every = settings_of(self.trainer).log_every_n_steps
         logs = bool(every) and (self.global_step + 1) % every == 0  # the steps at which Lightning writes
         for name, output in outputs.items():
             terms = {"loss": output.loss, **output.terms}
@@ -154,7 +159,7 @@ class SAECohort(NormalizedSAEs):
         super().on_load_checkpoint(checkpoint)
         refuse_other_weights(self.state_dict(), checkpoint["state_dict"])
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Adam, its rate risen and fallen as ``warmup_fraction`` and ``decay_fraction`` say."""
         # With a gradient scaler, fused Adam unscales only after the clipping.
         fused = self.trainer.precision != "16-mixed"

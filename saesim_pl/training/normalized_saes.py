@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from jaxtyping import Float
-from torch import Tensor, nn
+from lightning.pytorch.utilities.types import STEP_OUTPUT
+from torch import Tensor
 
 from saesim_pl.data.batches import ActivationDataModule
 from saesim_pl.data.normalization import Normalization
 from saesim_pl.data.source import known_activations
 from saesim_pl.interop.checkpoint import factories_of, read_checkpoint
 from saesim_pl.saes import SparseAutoencoder
+from saesim_pl.training.named_modules import NamedModules
 from saesim_pl.training.not_finite import FiniteLossesOnly
 
 
@@ -25,7 +27,7 @@ class NormalizedSAEs(FiniteLossesOnly):
         normalizations: By stream; empty before training and where the data do not tell.
     """
 
-    saes: nn.ModuleDict
+    saes: NamedModules[SparseAutoencoder]
     reads: dict[str, str]
 
     def __init__(self) -> None:
@@ -92,7 +94,7 @@ class NormalizedSAEs(FiniteLossesOnly):
             raise ValueError(
                 f"no weights divide a row by its own norm; SAE {name!r} was trained under row_norm"
             )
-        if made.mode != "none":
+        if made.shift is not None and made.scale is not None:
             sae.fold_normalization(made.shift, made.scale)
         return sae
 
@@ -109,7 +111,7 @@ class NormalizedSAEs(FiniteLossesOnly):
         """Reconstructions by SAE."""
         return {name: sae(batch[self.reads[name]]) for name, sae in self.saes.items()}
 
-    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> STEP_OUTPUT:
         """The validation step."""
         return self.validation_step(batch, batch_idx)
 

@@ -11,6 +11,7 @@ from saesim_pl.checks import PlainError
 from saesim_pl.data.batches import Batch, Stage
 from saesim_pl.data.source import known_activations
 from saesim_pl.training.finite_losses import FiniteLosses
+from saesim_pl.training.trainer_settings import settings_of
 
 
 class NotFiniteError(PlainError):
@@ -78,7 +79,7 @@ class NotFiniteRefusals:
         if first == number:
             _explain(batch, where)
         if data := known_activations(trainer):
-            repeats = trainer.overfit_batches  # type: ignore[attr-defined]
+            repeats = settings_of(trainer).overfit_batches
             _explain(data.batch(stage, 0 if repeats else epoch, index), where)
         raise NotFiniteError(f"a loss is not finite in {where}: lower lr, or the activations' scale")
 

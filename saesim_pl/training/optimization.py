@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
 
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -17,7 +17,7 @@ def adam(
     shares: tuple[float, float],
     total: float,
     fused: bool,
-) -> dict[str, Any]:
+) -> OptimizerLRSchedulerConfig:
     """Adam and its schedule, as Lightning takes them.
 
     Args:

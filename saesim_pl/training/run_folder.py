@@ -6,6 +6,8 @@ from weakref import WeakKeyDictionary
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
+from saesim_pl.training.trainer_settings import settings_of
+
 LAST = Path("checkpoints", "last.ckpt")
 """Where in its folder a run keeps the checkpoint from which it goes on."""
 
@@ -31,7 +33,7 @@ def run_folder(trainer: Trainer) -> Path | None:
     Returns:
         The folder, which may not exist yet; None for ``fast_dev_run``, which writes nothing.
     """
-    if trainer.fast_dev_run:  # type: ignore[attr-defined] # set outside its class
+    if settings_of(trainer).fast_dev_run:
         return None
     known = _folders.setdefault(trainer, {})
     trains = trainer.state.fn == "fit"
