@@ -27,9 +27,10 @@ def with_interval(scored: Scored, comparison: PairComparison, question: Question
 def _scores(comparison: PairComparison, question: Question) -> Tensor | None:
     """Score of each feature, whose mean is the value; None where it is no such mean."""
     measure = question.measure
-    per_feature = None if measure.declaration is None else measure.declaration.per_feature
-    if per_feature is None:
+    declaration = measure.declaration
+    if declaration is None or declaration.per_feature is None:
         return None
+    per_feature = declaration.per_feature
     sides = comparison.sides(question.subset, question.swapped)
     matching = question.matching(sides)
     options = dict(measure.options)
@@ -38,5 +39,5 @@ def _scores(comparison: PairComparison, question: Question) -> Tensor | None:
         if measure.takes_rows(question.pairing.by == "position"):
             return per_feature(*sides.paired_rows(matching), **options)
         rows = sides.with_encoders() if measure.needs_encoder else (sides.a.directions, sides.b.directions)
-        takes = measure.declaration.matching is not None
+        takes = declaration.matching is not None
         return per_feature(*rows, **options, **({"matching": matching} if takes else {}))
