@@ -5,6 +5,7 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 
 from saesim_pl.training import SAECohort
+from saesim_pl.training.cohort_of import cohort_of
 
 from .on_saes import OnSAEs
 
@@ -49,38 +50,40 @@ class Anneal(OnSAEs):
         super().setup(trainer, pl_module, stage)
         if stage != "fit":
             return
-        for name, sae in self.chosen(pl_module).items():
+        cohort = cohort_of(pl_module, self)
+        for name, sae in self.chosen(cohort).items():
             value = getattr(sae, self.setting, None)
             if isinstance(value, int | float):
                 self.ends[name] = value
-                self._set(pl_module, name, self.start)  # refused here rather than at the first step
+                self._set(cohort, name, self.start)  # refused here rather than at the first step
         if not self.ends:
             raise ValueError(f"setting: no SAE has a number {self.setting!r}")
         if lacking := set(self.saes or []) - self.ends.keys():
             raise ValueError(f"setting: {sorted(lacking)} have no number {self.setting!r}")
 
-    def on_train_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Set what held at the last step: a run that goes on may have its validation still to do."""
-        self._set_at(trainer, pl_module, max(0, trainer.global_step - 1))
+        self._set_at(trainer, cohort_of(pl_module, self), max(0, trainer.global_step - 1))
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: SAECohort, *_: Any) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Set what holds at this step."""
-        self._set_at(trainer, pl_module, trainer.global_step)
+        self._set_at(trainer, cohort_of(pl_module, self), trainer.global_step)
 
-    def _set_at(self, trainer: Trainer, pl_module: SAECohort, step: int) -> None:
+    def _set_at(self, trainer: Trainer, cohort: SAECohort, step: int) -> None:
         done = step / (self.fraction * trainer.estimated_stepping_batches)
         for name, end in self.ends.items():
-            self._set(pl_module, name, self.start + (end - self.start) * done if done < 1 else end)
+            self._set(cohort, name, self.start + (end - self.start) * done if done < 1 else end)
             if done < 1:
-                pl_module.moving.add((name, self.state_key))
+                cohort.moving.add((name, self.state_key))
             else:
-                pl_module.moving.discard((name, self.state_key))
+                cohort.moving.discard((name, self.state_key))
 
-    def on_train_end(self, trainer: Trainer, pl_module: SAECohort) -> None:
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave the configured values."""
+        cohort = cohort_of(pl_module, self)
         for name, end in self.ends.items():
-            self._set(pl_module, name, end)
-            pl_module.moving.discard((name, self.state_key))
+            self._set(cohort, name, end)
+            cohort.moving.discard((name, self.state_key))
 
     def _set(self, cohort: SAECohort, name: str, value: float) -> None:
         whole = isinstance(self.ends[name], int)

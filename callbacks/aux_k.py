@@ -5,6 +5,8 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
 from saesim_pl.saes import SAEOutput, SparseAutoencoder
+from saesim_pl.training.cohort_of import cohort_of
+from saesim_pl.training.trainer_settings import settings_of
 
 from .dead_latents import DeadLatents
 
@@ -50,16 +52,18 @@ class AuxK(DeadLatents):
             ValueError: Another one acts on an SAE too, where only one would join.
         """
         super().setup(trainer, pl_module, stage)
-        others = [other for other in trainer.callbacks if isinstance(other, AuxK) and other is not self]
-        for name in self.chosen(pl_module):
-            if any(name in other.chosen(pl_module) for other in others):
+        cohort, every = cohort_of(pl_module, self), settings_of(trainer).callbacks
+        others = [other for other in every if isinstance(other, AuxK) and other is not self]
+        for name in self.chosen(cohort):
+            if any(name in other.chosen(cohort) for other in others):
                 raise ValueError(f"two AuxK act on SAE {name!r}: tell each its saes")
-            pl_module.auxiliary_losses[name]["AuxK"] = self.loss
+            cohort.auxiliary_losses[name]["AuxK"] = self.loss
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Leave the losses, so that the cohort can be trained without."""
-        for name in self.chosen(pl_module):
-            pl_module.auxiliary_losses[name].pop("AuxK", None)
+        cohort = cohort_of(pl_module, self)
+        for name in self.chosen(cohort):
+            cohort.auxiliary_losses[name].pop("AuxK", None)
 
     def loss(self, name: str, sae: SparseAutoencoder, x: Tensor, output: SAEOutput) -> Tensor | None:
         """The loss to be added, or None where no latent is dead."""

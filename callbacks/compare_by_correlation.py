@@ -19,6 +19,7 @@ from saesim_pl.data.source import activations_of
 from saesim_pl.functional.pairing.activation_correlation import ActivationSums
 from saesim_pl.metrics import MatchedScore
 from saesim_pl.training import SAECohort
+from saesim_pl.training.cohort_of import cohort_of
 
 from .comparer import Comparer
 from .feature_sets import dictionary_of
@@ -80,11 +81,12 @@ class CompareByCorrelation(Comparer):
                 a document has.
         """
         super().setup(trainer, pl_module, stage)
-        if stage == "predict" or not isinstance(pl_module, SAECohort):
+        if stage == "predict":
             return
+        cohort = cohort_of(pl_module, self)
         data = activations_of(trainer, type(self).__name__)
-        for a, b in combinations(pl_module.saes, 2):
-            streams = pl_module.reads[a], pl_module.reads[b]
+        for a, b in combinations(cohort.saes, 2):
+            streams = cohort.reads[a], cohort.reads[b]
             if streams[0] != streams[1] and not data.aligned:
                 raise ValueError(
                     f"CompareByCorrelation: rows of {streams[0]} and {streams[1]}, which {a} and {b} read, "

@@ -16,6 +16,7 @@ from saesim_pl.comparison.procedure import PairComparison
 from saesim_pl.comparison.statistics import Scored
 from saesim_pl.data.source import known_activations
 from saesim_pl.training import SAECohort
+from saesim_pl.training.cohort_of import cohort_of
 
 from .comparer import Comparer
 from .feature_sets import dictionary_of, shared_of, truth_by_stream
@@ -84,11 +85,12 @@ class CompareDictionaries(Comparer):
             ValueError: Two SAEs read streams that have no space in common.
         """
         super().setup(trainer, pl_module, stage)
-        if stage == "predict" or not isinstance(pl_module, SAECohort):
+        if stage == "predict":
             return
+        cohort = cohort_of(pl_module, self)
         data = known_activations(trainer)
-        for a, b in combinations(pl_module.saes, 2):
-            streams = pl_module.reads[a], pl_module.reads[b]
+        for a, b in combinations(cohort.saes, 2):
+            streams = cohort.reads[a], cohort.reads[b]
             one_space = streams[0] == streams[1] or (data is not None and data.comparable(*streams))
             if not one_space and not self.across_spaces:
                 raise ValueError(
@@ -97,7 +99,7 @@ class CompareDictionaries(Comparer):
                     "CompareByCorrelation, or set across_spaces"
                 )
         if stage == "fit":
-            self._initial = self._compare_initial(pl_module)
+            self._initial = self._compare_initial(cohort)
 
     def pairs(self, trainer: Trainer, cohort: SAECohort) -> list[Pair]:
         """Every two SAEs, in groups by the truth of their streams where it is known."""

@@ -13,7 +13,7 @@ from saesim_pl.comparison.firings import MatchedFirings
 from saesim_pl.comparison.groups import grouped_by_truth, true_feature_set
 from saesim_pl.comparison.sides import Sides
 from saesim_pl.comparison.statistics import Scored
-from saesim_pl.data.source import truth_of
+from saesim_pl.data.source import activations_of, truth_of
 from saesim_pl.training import SAECohort
 from saesim_pl.training.run_folder import run_folder
 
@@ -76,7 +76,7 @@ class CompareToTruth(Comparer):
         if stage != "predict":
             self._counts_firings = truth_of(trainer, type(self).__name__).knows_firings
 
-    def on_fit_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the truth with the run."""
         folder = run_folder(trainer)  # asked on every rank: it is a broadcast
         if folder is not None and trainer.loggers and trainer.is_global_zero:
@@ -106,9 +106,9 @@ class CompareToTruth(Comparer):
         """Count which matched latents fired together with their features."""
         if not self._firings:
             return
-        data = truth_of(trainer, type(self).__name__)
+        data, truth = activations_of(trainer, type(self).__name__), truth_of(trainer, type(self).__name__)
         share = data.share("validate", batch_idx, trainer.global_rank, trainer.world_size)
-        fired = data.firings("validate", 0, batch_idx, share)
+        fired = truth.firings("validate", 0, batch_idx, share)
         for name, matched in self._firings.items():
             matched.update(outputs[name], fired[cohort.reads[name]])
 

@@ -15,6 +15,8 @@ from saesim_pl.comparison.nulls import null_chooser
 from saesim_pl.comparison.procedure import PairComparison
 from saesim_pl.comparison.statistics import Scored
 from saesim_pl.training import SAECohort
+from saesim_pl.training.cohort_of import cohort_of
+from saesim_pl.training.trainer_settings import settings_of
 
 from .comparison_log import draw, log_final, log_rows
 from .second_look import look_again
@@ -92,9 +94,8 @@ class Comparer(Callback, ABC):
         """
         if stage == "predict":
             return
-        if not isinstance(pl_module, SAECohort):
-            raise TypeError(f"{type(self).__name__} compares SAEs, got {type(pl_module).__name__}")
-        comparers = [other for other in trainer.callbacks if isinstance(other, Comparer)]
+        cohort_of(pl_module, self)
+        comparers = [other for other in settings_of(trainer).callbacks if isinstance(other, Comparer)]
         self.keys_have_pairing = len({name for other in comparers for name in other.pairings}) > 1
         alike = [other for other in comparers[: comparers.index(self)] if type(other) is type(self)]
         for other in alike:
@@ -107,14 +108,14 @@ class Comparer(Callback, ABC):
         taken = {measure.name for other in alike for measure in other.measures if measure.own_pairs}
         self.measures = [m for m in self.measures if not (m.own_pairs and m.name in taken)]
 
-    def on_validation_epoch_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin to observe."""
-        self.begin(trainer, pl_module)
+        self.begin(trainer, cohort_of(pl_module, self))
 
     def on_validation_batch_end(
         self,
         trainer: Trainer,
-        pl_module: SAECohort,
+        pl_module: LightningModule,
         outputs: Any,
         batch: Any,
         batch_idx: int,
@@ -122,21 +123,21 @@ class Comparer(Callback, ABC):
     ) -> None:
         """Observe a batch."""
         if not trainer.sanity_checking:
-            self.observe(trainer, pl_module, outputs, batch_idx)
+            self.observe(trainer, cohort_of(pl_module, self), outputs, batch_idx)
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: SAECohort) -> None:
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Compare, log the scores beside chance, draw."""
         if trainer.sanity_checking:
             return
         self._seen_step = trainer.global_step
-        comparisons = self.compare(trainer, pl_module, full=trainer.state.fn != "fit")
+        comparisons = self.compare(trainer, cohort_of(pl_module, self), full=trainer.state.fn != "fit")
         log_rows(pl_module, self.rows, self.keys_have_pairing)
         self._n_validations += 1
         # Often at first, when pictures change, and ever more rarely: they are most of what a run writes.
         if trainer.state.fn != "fit" or self._n_validations & (self._n_validations - 1) == 0:
             draw(trainer, comparisons, self.rows, next(iter(self.pairings.values())))
 
-    def on_test_epoch_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
+    def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See :meth:`on_validation_epoch_start`."""
         self.on_validation_epoch_start(trainer, pl_module)
 
@@ -144,18 +145,18 @@ class Comparer(Callback, ABC):
         """See :meth:`on_validation_batch_end`."""
         self.on_validation_batch_end(*args, **kwargs)
 
-    def on_test_epoch_end(self, trainer: Trainer, pl_module: SAECohort) -> None:
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See :meth:`on_validation_epoch_end`."""
         self.on_validation_epoch_end(trainer, pl_module)
 
-    def on_train_end(self, trainer: Trainer, pl_module: SAECohort) -> None:
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Compare the final weights, beside the full null."""
-        if trainer.fast_dev_run and not self._n_validations:
+        if settings_of(trainer).fast_dev_run and not self._n_validations:
             return
-        stale = self._seen_step != trainer.global_step
-        if stale and self.needs_latents and not look_again(trainer, pl_module, self):
+        cohort, stale = cohort_of(pl_module, self), self._seen_step != trainer.global_step
+        if stale and self.needs_latents and not look_again(trainer, cohort, self):
             return
-        comparisons = self.compare(trainer, pl_module, full=True)
+        comparisons = self.compare(trainer, cohort, full=True)
         if stale:
             log_final(trainer, self.rows, self.keys_have_pairing)
         draw(trainer, comparisons, self.rows, next(iter(self.pairings.values())))

@@ -11,6 +11,7 @@ from saesim_pl.comparison import ComparisonRow
 from saesim_pl.comparison.files import read_rows, write_rows
 from saesim_pl.comparison.table import print_rows
 from saesim_pl.training.run_folder import run_folder
+from saesim_pl.training.trainer_settings import settings_of
 
 from .comparer import Comparer
 from .tensorboard import lay_out_charts, log_hyperparameters
@@ -79,11 +80,15 @@ def _before(folder: Path, known: list[ComparisonRow], rows: list[ComparisonRow])
 
 
 def _rows(trainer: Trainer) -> list[ComparisonRow]:
-    return [row for callback in trainer.callbacks if isinstance(callback, Comparer) for row in callback.rows]
+    return [row for comparer in _comparers(trainer) for row in comparer.rows]
 
 
 def _have_pairing(trainer: Trainer) -> bool:
-    return any(c.keys_have_pairing for c in trainer.callbacks if isinstance(c, Comparer))
+    return any(comparer.keys_have_pairing for comparer in _comparers(trainer))
+
+
+def _comparers(trainer: Trainer) -> list[Comparer]:
+    return [callback for callback in settings_of(trainer).callbacks if isinstance(callback, Comparer)]
 
 
 def _tensorboards(trainer: Trainer) -> list[TensorBoardLogger]:

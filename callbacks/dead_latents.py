@@ -7,7 +7,7 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
 from saesim_pl.checks import check_counts
-from saesim_pl.training import SAECohort
+from saesim_pl.training.cohort_of import cohort_of
 
 from .on_saes import OnSAEs
 
@@ -46,7 +46,7 @@ class DeadLatents(OnSAEs):
             self.idle.setdefault(name, torch.zeros(sae.d_sae, dtype=torch.int64))
             self.dead.setdefault(name, torch.zeros(0, dtype=torch.int64))
 
-    def on_train_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Count where the SAEs are."""
         for kept in (self.idle, self.dead):
             kept.update({name: tensor.to(pl_module.device) for name, tensor in kept.items()})
@@ -54,14 +54,15 @@ class DeadLatents(OnSAEs):
     def on_train_batch_end(
         self,
         trainer: Trainer,
-        pl_module: SAECohort,
-        outputs: dict[str, Any],
+        pl_module: LightningModule,
+        outputs: Any,
         batch: dict[str, Tensor],
         *_: Any,
     ) -> None:
         """Count this batch."""
+        reads = cohort_of(pl_module, self).reads
         for name, idle in self.idle.items():
-            rows = len(batch[pl_module.reads[name]]) * trainer.world_size
+            rows = len(batch[reads[name]]) * trainer.world_size
             idle.add_(rows).mul_(outputs["fired"][name] == 0)
         if trainer.global_step % self.refresh_every_n_steps == 0:
             for name, idle in self.idle.items():

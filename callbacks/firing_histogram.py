@@ -4,10 +4,9 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
-from torch import Tensor
 
 from saesim_pl.metrics import FiringFrequency
-from saesim_pl.training import SAECohort
+from saesim_pl.training.cohort_of import cohort_of
 
 
 class FiringHistogram(Callback):
@@ -25,19 +24,19 @@ class FiringHistogram(Callback):
         Raises:
             TypeError: The model is not an ``SAECohort``.
         """
-        if stage != "predict" and not isinstance(pl_module, SAECohort):
-            raise TypeError(f"FiringHistogram draws SAEs, got {type(pl_module).__name__}")
+        if stage != "predict":
+            cohort_of(pl_module, self)
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin new counts."""
-        saes = pl_module.saes.items()
+        saes = cohort_of(pl_module, self).saes.items()
         self._firing = {name: FiringFrequency(sae.d_sae).to(pl_module.device) for name, sae in saes}
 
     def on_validation_batch_end(
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        outputs: dict[str, Tensor],
+        outputs: Any,
         batch: Any,
         batch_idx: int,
         dataloader_idx: int = 0,

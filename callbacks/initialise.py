@@ -9,6 +9,7 @@ from torch import Tensor
 
 from saesim_pl.data.source import activations_of
 from saesim_pl.training import SAECohort
+from saesim_pl.training.cohort_of import cohort_of
 
 from .on_saes import OnSAEs
 
@@ -59,16 +60,17 @@ class Initialise(OnSAEs):
             activations_of(trainer, "Initialise")
 
     @torch.no_grad()
-    def on_train_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Set the weights; every process finds the same ones."""
         if trainer.global_step:
             return
-        samples = self._samples(trainer, pl_module) if self.b_dec != "zero" else {}
-        for name, sae in self.chosen(pl_module).items():
+        cohort = cohort_of(pl_module, self)
+        samples = self._samples(trainer, cohort) if self.b_dec != "zero" else {}
+        for name, sae in self.chosen(cohort).items():
             if self.b_dec == "zero":
                 centre = torch.zeros_like(sae.b_dec)
             else:
-                x = samples[pl_module.reads[name]].to(sae.b_dec)
+                x = samples[cohort.reads[name]].to(sae.b_dec)
                 centre = x.mean(0) if self.b_dec == "mean" else geometric_median(x)
             sae.start_from(self.decoder_norm, centre)
 

@@ -13,6 +13,7 @@ from saesim_pl.checks import PlainError
 from saesim_pl.data.source import known_activations
 from saesim_pl.training.interruption import interruptions
 from saesim_pl.training.run_folder import LAST, run_folder
+from saesim_pl.training.trainer_settings import settings_of
 from saesim_pl.training.whole_checkpoints import WholeCheckpoints
 
 ASK_EVERY = 10
@@ -157,9 +158,9 @@ def _data_sizes(trainer: Trainer) -> dict[str, float]:
 
 def _sizes(trainer: Trainer) -> dict[str, float]:
     """What a step and an epoch are, in numbers."""
-    accumulated: int = trainer.accumulate_grad_batches  # type: ignore[attr-defined]
-    of_epoch = {"batches of an epoch": trainer.num_training_batches, "accumulate_grad_batches": accumulated}
-    return _data_sizes(trainer) | of_epoch
+    of_epoch = {"batches of an epoch": trainer.num_training_batches}
+    accumulated = {"accumulate_grad_batches": settings_of(trainer).accumulate_grad_batches}
+    return _data_sizes(trainer) | of_epoch | accumulated
 
 
 def _refuse_others(there: dict[str, float], here: dict[str, float]) -> None:
@@ -188,8 +189,7 @@ def _validation_follows(trainer: Trainer) -> bool:
 def _begin_validation(loops: dict[str, Any]) -> None:
     """Write into a state of loops that a batch is done and the first one of a validation is under way.
 
-    Lightning takes such a state for a validation that was interrupted, and goes back to it. The state it
-    writes by itself after a batch stands for one whose validation is over.
+    Lightning goes back to an interrupted validation; its own state after a batch says that it is over.
     """
     trained = loops["epoch_loop.batch_progress"]
     for progress in (trained["total"], trained["current"]):

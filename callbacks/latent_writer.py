@@ -4,14 +4,14 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from saesim_pl.data.source import activations_of
-from saesim_pl.saes import SparseAutoencoder
 from saesim_pl.training import SAECohort
+from saesim_pl.training.cohort_of import cohort_of
 
 from .latent_table import LatentStatistics, latent_batch, latent_schema
 
@@ -56,8 +56,7 @@ class LatentWriter(Callback):
         """Refuse what cannot be written before anything is computed."""
         if stage != "predict":
             return
-        if not isinstance(pl_module, SAECohort):
-            raise TypeError(f"LatentWriter needs an SAECohort, got {type(pl_module).__name__}")
+        cohort_of(pl_module, self)
         activations_of(trainer, "LatentWriter")
         for folder in (self.folder, self._begun, self._replaced):
             present = [path.name for path in folder.iterdir()] if folder.exists() else []
@@ -75,7 +74,7 @@ class LatentWriter(Callback):
             shutil.rmtree(self._begun, ignore_errors=True)
             self._begun.mkdir(parents=True)
         trainer.strategy.barrier("latent_writer.start")
-        for name, sae in _saes(pl_module).items():
+        for name, sae in cohort_of(pl_module, self).saes.items():
             path = self._begun / f"{name}-{trainer.global_rank:05d}.arrow"
             self._files[name] = pa.ipc.new_stream(str(path), latent_schema())
             self._statistics[name] = LatentStatistics(sae.d_sae, pl_module.device)
@@ -110,7 +109,7 @@ class LatentWriter(Callback):
                 statistics.write(self._begun / f"{name}-statistics.arrow")
         trainer.strategy.barrier("latent_writer.written")
         if trainer.is_global_zero:
-            self._write_manifest(trainer, cast(SAECohort, pl_module), n_rows)
+            self._write_manifest(trainer, cohort_of(pl_module, self), n_rows)
             self._put_in_place()
         trainer.strategy.barrier("latent_writer.end")
 
@@ -139,12 +138,8 @@ class LatentWriter(Callback):
                 "files": [f"{name}-{rank:05d}.arrow" for rank in range(trainer.world_size)],
                 "statistics": f"{name}-statistics.arrow",
             }
-            for name, sae in _saes(cohort).items()
+            for name, sae in cohort.saes.items()
         }
         about = {"n_rows": n_rows, "stage": data.predict_stage, "document_rows": data.document_rows}
         text = json.dumps({"format": 1, **about, "saes": saes}, indent=2)
         (self._begun / MANIFEST).write_text(text, encoding="utf-8")
-
-
-def _saes(pl_module: LightningModule) -> dict[str, SparseAutoencoder]:
-    return cast(dict[str, SparseAutoencoder], dict(cast(SAECohort, pl_module).saes.items()))

@@ -3,7 +3,7 @@
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from saesim_pl.saes import SparseAutoencoder
-from saesim_pl.training import SAECohort
+from saesim_pl.training.cohort_of import cohort_of
 
 
 class OnSAEs(Callback):
@@ -36,11 +36,15 @@ class OnSAEs(Callback):
             TypeError: The model is not an ``SAECohort``.
             ValueError: The cohort has no SAE of a name.
         """
-        if not isinstance(pl_module, SAECohort):
-            raise TypeError(f"{type(self).__name__} acts on SAEs, got {type(pl_module).__name__}")
-        if unknown := set(self.saes or []) - pl_module.saes.keys():
-            raise ValueError(f"saes names {sorted(unknown)}, but the SAEs are {list(pl_module.saes)}")
+        saes = cohort_of(pl_module, self).saes
+        if unknown := set(self.saes or []) - saes.keys():
+            raise ValueError(f"saes names {sorted(unknown)}, but the SAEs are {list(saes)}")
 
-    def chosen(self, cohort: SAECohort) -> dict[str, SparseAutoencoder]:
-        """The SAEs acted on, by name, in the cohort's order."""
-        return {name: sae for name, sae in cohort.saes.items() if self.saes is None or name in self.saes}
+    def chosen(self, pl_module: LightningModule) -> dict[str, SparseAutoencoder]:
+        """The SAEs acted on, by name, in the cohort's order.
+
+        Raises:
+            TypeError: The model is not an ``SAECohort``.
+        """
+        saes = cohort_of(pl_module, self).saes
+        return {name: sae for name, sae in saes.items() if self.saes is None or name in self.saes}

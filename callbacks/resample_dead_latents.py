@@ -8,7 +8,7 @@ from torch import Tensor
 
 from saesim_pl.data.source import activations_of
 from saesim_pl.saes import SparseAutoencoder
-from saesim_pl.training import SAECohort
+from saesim_pl.training.cohort_of import cohort_of
 
 from .dead_latents import DeadLatents
 
@@ -59,8 +59,8 @@ class ResampleDeadLatents(DeadLatents):
     def on_train_batch_end(
         self,
         trainer: Trainer,
-        pl_module: SAECohort,
-        outputs: dict[str, Any],
+        pl_module: LightningModule,
+        outputs: Any,
         batch: dict[str, Tensor],
         batch_idx: int,
         *_: Any,
@@ -73,12 +73,12 @@ class ResampleDeadLatents(DeadLatents):
             or step > self.until_fraction * trainer.estimated_stepping_batches
         ):
             return
-        whole = None
-        for name, sae in self.chosen(pl_module).items():
+        cohort, whole = cohort_of(pl_module, self), None
+        for name, sae in self.chosen(cohort).items():
             if len(self.dead[name]):
                 data = activations_of(trainer, "ResampleDeadLatents")
                 whole = whole or data.batch("train", data.train_epoch, batch_idx)
-                x = whole[pl_module.reads[name]].to(pl_module.device)
+                x = whole[cohort.reads[name]].to(cohort.device)
                 resample(sae, self.dead[name], x, trainer.optimizers[0], seed=step)
                 self.idle[name][self.dead[name]] = 0
                 self.dead[name] = self.dead[name][:0]

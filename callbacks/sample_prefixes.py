@@ -7,6 +7,7 @@ from lightning.pytorch import LightningModule, Trainer
 
 from saesim_pl.saes import MatryoshkaSAE
 from saesim_pl.training import SAECohort
+from saesim_pl.training.cohort_of import cohort_of
 
 from .on_saes import OnSAEs
 
@@ -43,14 +44,14 @@ class SamplePrefixes(OnSAEs):
             others = [name for name in nested if not nested[name]]
             raise ValueError(f"SamplePrefixes: {others} are no MatryoshkaSAE")
 
-    def on_train_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Set the groups of the last step: a run that goes on may have its validation still to do."""
         if trainer.global_step:
-            self._set_at(pl_module, trainer.global_step - 1)
+            self._set_at(cohort_of(pl_module, self), trainer.global_step - 1)
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: SAECohort, *_: Any) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Set the groups of this step."""
-        self._set_at(pl_module, trainer.global_step)
+        self._set_at(cohort_of(pl_module, self), trainer.global_step)
 
     def _set_at(self, cohort: SAECohort, step: int) -> None:
         exponents = np.random.default_rng((self.seed, step)).random(self.n_prefixes - 1)
@@ -60,6 +61,7 @@ class SamplePrefixes(OnSAEs):
                 sae.group_sizes = np.diff([0, *ends]).tolist()
                 cohort.moving.add((name, self.state_key))
 
-    def on_train_end(self, trainer: Trainer, pl_module: SAECohort) -> None:
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The groups stay as they are."""
-        pl_module.moving = {(name, by) for name, by in pl_module.moving if by != self.state_key}
+        cohort = cohort_of(pl_module, self)
+        cohort.moving = {(name, by) for name, by in cohort.moving if by != self.state_key}

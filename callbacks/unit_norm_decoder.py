@@ -3,9 +3,7 @@
 from typing import Any
 
 import torch
-from lightning.pytorch import Trainer
-
-from saesim_pl.training import SAECohort
+from lightning.pytorch import LightningModule, Trainer
 
 from .on_saes import OnSAEs
 
@@ -23,18 +21,18 @@ class UnitNormDecoder(OnSAEs):
     def __init__(self, saes: list[str] | None = None) -> None:
         super().__init__(saes)
 
-    def on_train_start(self, trainer: Trainer, pl_module: SAECohort) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start from unit rows; a run that goes on has them, and scaling them again would round them."""
         if trainer.global_step == 0:
             self.on_train_batch_end(trainer, pl_module)
 
-    def on_before_optimizer_step(self, trainer: Trainer, pl_module: SAECohort, *_: Any) -> None:
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Remove the gradient along each row, before it is clipped."""
         for sae in self.chosen(pl_module).values():
             grad, rows = sae.W_dec.grad, sae.dictionary
             grad -= torch.linalg.vecdot(grad, rows)[:, None] * rows
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: SAECohort, *_: Any) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Rescale each row to norm 1; a row of zeros stays one."""
         for sae in self.chosen(pl_module).values():
             rows = sae.dictionary

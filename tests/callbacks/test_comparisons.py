@@ -179,7 +179,7 @@ def test_what_cannot_be_compared_is_refused_before_anything_runs(tmp_path) -> No
         ValueError, match="CompareToTruth needs data with true_features; SyntheticActivations"
     ):
         validate(cohort, module, tmp_path, CompareToTruth())
-    with pytest.raises(TypeError, match="CompareToTruth compares SAEs, got BoringModel"):
+    with pytest.raises(TypeError, match="CompareToTruth needs an SAECohort, got BoringModel"):
         validate(BoringModel(), module, tmp_path, CompareToTruth())
 
 
@@ -271,7 +271,7 @@ def test_firing_histogram_counts_the_latents_that_fired(tmp_path) -> None:
     frequency = (cohort.saes["a"].encode(x) > 0).double().mean(0)
     assert drawn.histogram_value.num == (frequency > 0).sum() == 20
     assert drawn.histogram_value.max == pytest.approx(frequency.max().log10().item())
-    with pytest.raises(TypeError, match="FiringHistogram draws SAEs, got BoringModel"):
+    with pytest.raises(TypeError, match="FiringHistogram needs an SAECohort, got BoringModel"):
         validate(BoringModel(), module, tmp_path, FiringHistogram())
 
 

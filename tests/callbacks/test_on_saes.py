@@ -114,7 +114,7 @@ def test_unknown_names_are_refused(make: Callable[..., OnSAEs]) -> None:
 @every_callback
 def test_other_models_are_refused(make: Callable[..., OnSAEs]) -> None:
     callback = make()
-    with pytest.raises(TypeError, match=f"{type(callback).__name__} acts on SAEs, got BoringModel"):
+    with pytest.raises(TypeError, match=f"{type(callback).__name__} needs an SAECohort, got BoringModel"):
         callback.setup(Trainer(logger=False, accelerator="cpu"), BoringModel(), "fit")
 
 
