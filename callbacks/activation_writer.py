@@ -18,16 +18,16 @@ from saesim_pl.training.interruption import interruptions
 
 
 class ActivationWriter(BasePredictionWriter):
-    """Write what :class:`~saesim_pl.language_models.LanguageModelActivations` yields, one writer a process.
+    """Writes the output of :class:`~saesim_pl.language_models.LanguageModelActivations` to a folder.
 
-    The folder holds Arrow shards with one column a hook, ``(context_size, d_in)`` in float32, and
+    Each process writes its own Arrow shards with one column a hook, ``(context_size, d_in)`` in float32, and
     ``token_ids``: the layout of SAELens's activation caches. ``datasets.load_from_disk(folder)`` reads it,
-    and so does :class:`~saesim_pl.data.CachedActivations`, which also asks for the manifest. Rows stand in
+    and so does :class:`~saesim_pl.data.CachedActivations`, which also asks for the manifest. Rows are in
     the order of the text, however many processes wrote them. On several nodes the folder must be shared.
 
-    A cache that is already there stays whole until the new one is, and one process writes at a time. A run
-    that fails, or is ended by SIGTERM or Ctrl-C, removes what it wrote; what a killed one leaves is removed
-    by the next. Predictions are not kept in memory, whatever ``return_predictions`` says.
+    A cache that is already there stays whole until the new one is, and one run writes at a time. A run that
+    fails, or is ended by SIGTERM or Ctrl-C, removes its files; the next run removes the files of a killed
+    one. Predictions are not kept in memory, whatever ``return_predictions`` says.
 
     Args:
         folder: Where to write; made if needed.
@@ -49,7 +49,7 @@ class ActivationWriter(BasePredictionWriter):
         self.shard_bytes = shard_mb * 10**6
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse before the model is loaded what would be refused after."""
+        """Refuse an unusable model, data or folder before the model is loaded."""
         super().setup(trainer, pl_module, stage)
         if not isinstance(pl_module, LanguageModelActivations):
             raise TypeError(
@@ -126,7 +126,7 @@ class ActivationWriter(BasePredictionWriter):
         trainer.strategy.barrier("activation_writer.end")
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Remove what was written."""
+        """Remove the files written so far."""
         self.cache.abandon()
 
     def _write_shard(self, rank: int) -> None:

@@ -13,9 +13,9 @@ from .on_saes import OnSAEs
 class Anneal(OnSAEs):
     """Moves a number that SAEs were configured with from ``start`` to that configured value, linearly.
 
-    ``k`` of a TopK SAE from 40 keeps its latents alive, ``l1_coefficient`` from 0 is a sparsity warm-up,
-    ``p`` from 1 is what P-anneal is named after. What holds at a step depends on nothing but the step, so
-    a resumed run goes on alike; validation uses the value of its step.
+    Examples: ``k`` of a TopK SAE from 40 keeps its latents alive, ``l1_coefficient`` from 0 is a sparsity
+    warm-up, ``p`` from 1 is P-annealing. The value depends on the step alone, so a resumed run continues
+    the same schedule; validation uses the value of its step.
 
     Args:
         setting: Attribute of the SAEs, such as ``k``, ``l1_coefficient``, ``l0_coefficient`` or ``p``.
@@ -62,11 +62,11 @@ class Anneal(OnSAEs):
             raise ValueError(f"setting: {sorted(lacking)} have no number {self.setting!r}")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Set what held at the last step: a run that goes on may have its validation still to do."""
+        """Set the value of the last step: a resumed run may still have to validate that step."""
         self._set_at(trainer, cohort_of(pl_module, self), max(0, trainer.global_step - 1))
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """Set what holds at this step."""
+        """Set the value of this step."""
         self._set_at(trainer, cohort_of(pl_module, self), trainer.global_step)
 
     def _set_at(self, trainer: Trainer, cohort: SAECohort, step: int) -> None:
@@ -79,7 +79,7 @@ class Anneal(OnSAEs):
                 cohort.moving.discard((name, self.state_key))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave the configured values."""
+        """Restore the configured values."""
         cohort = cohort_of(pl_module, self)
         for name, end in self.ends.items():
             self._set(cohort, name, end)

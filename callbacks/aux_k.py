@@ -12,7 +12,7 @@ from .dead_latents import DeadLatents
 
 
 class AuxK(DeadLatents):
-    r"""Lets the ``k_aux`` largest dead latents of each sample reconstruct what the living ones miss.
+    r"""Lets the ``k_aux`` largest dead latents of each sample reconstruct the residual of the living ones.
 
     Adds :math:`\alpha \|e - \hat e\|_2^2` to the loss, where :math:`e = x - \hat x` is taken as given and
     :math:`\hat e` is the sum of the chosen latents' decoder rows. Gao et al. (2024), "Scaling and

@@ -22,7 +22,7 @@ from .comparer import Comparer
 from .feature_sets import dictionary_of, shared_of, truth_by_stream
 
 INITIAL = "initial"
-"""Stands in the column ``subset`` of scores of the weights from before training."""
+"""Value of the column ``subset`` for scores of the weights before training."""
 
 
 class CompareDictionaries(Comparer):

@@ -24,8 +24,8 @@ from .feature_sets import dictionary_of, on_device, shared_of, truth_by_stream
 class CompareToTruth(Comparer):
     """Compares each SAE with the true features of the stream that it reads.
 
-    In rows of the pair ``truth~a`` the true features are sought among the rows of SAE ``a``; in ``a~truth``
-    it is the other way round. Features that other streams have too are the subset ``shared``, all others
+    Rows of the pair ``truth~a`` search the true features among the rows of SAE ``a``; rows of ``a~truth`` do
+    the reverse. Features that other streams have too are the subset ``shared``, all others
     ``unshared``; for ``a~truth`` a row belongs to the subset of its nearest feature. Where the data say which
     features fired in a sample, precision, recall and F1 tell how well the firing of a matched latent detects
     its feature. The true features are saved with the run.

@@ -1,4 +1,4 @@
-"""What all comparing callbacks share: they collect feature sets, ask, and log the rows."""
+"""Base of the comparing callbacks: collects feature sets, compares them and logs the rows."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -25,8 +25,8 @@ from .second_look import look_again
 class Comparer(Callback, ABC):
     """Compares at the end of every validation and test, and the final weights at the end of a fit.
 
-    During a fit each score stands beside a cheap null; at its end, in ``validate`` and in ``test`` beside the
-    full one. ``rows`` holds the last comparison.
+    A validation during a fit compares each score with a cheap null; the end of the fit, ``validate`` and
+    ``test`` use the full null. ``rows`` holds the last comparison.
 
     Args:
         metrics: By name, any torchmetrics Metric with ``update(a, b)``.
@@ -86,7 +86,7 @@ class Comparer(Callback, ABC):
         return self.cheap_null
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse what cannot be compared before anything is trained.
+        """Refuse impossible comparisons before anything is trained.
 
         Raises:
             TypeError: The model is not an ``SAECohort``.
@@ -133,7 +133,7 @@ class Comparer(Callback, ABC):
         comparisons = self.compare(trainer, cohort_of(pl_module, self), full=trainer.state.fn != "fit")
         log_rows(pl_module, self.rows, self.keys_have_pairing)
         self._n_validations += 1
-        # Often at first, when pictures change, and ever more rarely: they are most of what a run writes.
+        # Often at first, when pictures change, then less often: pictures take most of a run's disk space.
         if trainer.state.fn != "fit" or self._n_validations & (self._n_validations - 1) == 0:
             draw(trainer, comparisons, self.rows, next(iter(self.pairings.values())))
 

@@ -16,7 +16,7 @@ class DeadLatents(OnSAEs):
     """Counts the samples since each latent fired; ``dead`` lists, by SAE, those that have been idle for long.
 
     The counts stay where the SAEs are and cost no synchronisation; every ``refresh_every_n_steps`` they are
-    reduced over processes and the lists made anew.
+    reduced over processes and the lists are renewed.
 
     Args:
         dead_after_samples: Training samples, over all processes, without firing that make a latent dead.

@@ -1,4 +1,4 @@
-"""What a run has to compare, as feature sets."""
+"""Feature sets of a run: its dictionaries and its true features."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ def dictionary_of(cohort: SAECohort, name: str) -> FeatureSet:
 
 
 def truth_by_stream(trainer: Trainer) -> dict[str, TrueFeatures]:
-    """True features of every stream, as they point in batches; empty where nobody knows them."""
+    """True features of every stream, in normalized space; empty where they are unknown."""
     data = known_activations(trainer)
     served = None if data is None else data.served_features
     return {} if served is None else served

@@ -13,7 +13,7 @@ class Float32Precision(Callback):
 
     On recent GPUs "high" multiplies in TF32, at several times the speed, and "medium" in bfloat16. All else
     (validation, comparisons, resampling) runs at "highest", and so does everything on a CPU. The setting
-    stands among the hyperparameters of every logger.
+    is logged as a hyperparameter by every logger.
 
     Args:
         precision: Of training steps; see ``torch.set_float32_matmul_precision``.

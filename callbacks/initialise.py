@@ -93,8 +93,8 @@ def geometric_median(
 
     Args:
         x: Samples.
-        tolerance: Relative move of the guess below which it stands.
-        max_steps: Guesses at most.
+        tolerance: Relative move of the guess below which the iteration ends.
+        max_steps: Maximum number of guesses.
     """
     guess = x.mean(0)
     scale = (x - guess).norm(dim=1).mean()

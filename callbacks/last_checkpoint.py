@@ -157,7 +157,7 @@ def _data_sizes(trainer: Trainer) -> dict[str, float]:
 
 
 def _sizes(trainer: Trainer) -> dict[str, float]:
-    """What a step and an epoch are, in numbers."""
+    """Sizes that define a step and an epoch."""
     of_epoch = {"batches of an epoch": trainer.num_training_batches}
     accumulated = {"accumulate_grad_batches": settings_of(trainer).accumulate_grad_batches}
     return _data_sizes(trainer) | of_epoch | accumulated

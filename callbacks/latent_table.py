@@ -64,7 +64,7 @@ class LatentStatistics:
         self.max = self.max.maximum(latents.amax(0).float())
 
     def reduce(self, world_size: int) -> None:
-        """Add up what all processes have seen."""
+        """Add up the statistics of all processes."""
         if world_size == 1:
             return
         from torch.distributed import ReduceOp, all_reduce

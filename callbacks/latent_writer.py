@@ -53,7 +53,7 @@ class LatentWriter(Callback):
         self._statistics: dict[str, LatentStatistics] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse what cannot be written before anything is computed."""
+        """Refuse an unusable model, data or folder before anything is computed."""
         if stage != "predict":
             return
         cohort_of(pl_module, self)

@@ -1,4 +1,4 @@
-"""What callbacks that change how SAEs train have in common: the SAEs they act on."""
+"""Base of the callbacks that change how SAEs train: it selects the SAEs to act on."""
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 

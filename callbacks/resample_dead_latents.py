@@ -16,11 +16,11 @@ from .dead_latents import DeadLatents
 class ResampleDeadLatents(DeadLatents):
     """Points dead latents at samples that are reconstructed badly.
 
-    Every ``every_n_steps`` each dead latent's decoder row becomes the direction of what the SAE misses of a
-    sample, drawn with probability in proportion to its squared error; its encoder is that direction at a
-    fifth of the living latents' mean norm and sees ``x - b_dec``; what else the architecture learns for a
-    latent begins again too (:meth:`~saesim_pl.saes.SparseAutoencoder.new_latents`), and all its moments in
-    Adam are 0. Bricken et al. (2023), "Towards monosemanticity"; they take the sample's own direction and
+    Every ``every_n_steps`` each dead latent's decoder row becomes the direction of a sample's residual
+    ``x - x_hat``; samples are drawn with probability proportional to their squared error. The encoder gets
+    the same direction at a fifth of the living latents' mean norm and sees ``x - b_dec``. Other parameters of
+    the latent are reset too (:meth:`~saesim_pl.saes.SparseAutoencoder.new_latents`), and its moments in Adam
+    are set to 0. Bricken et al. (2023), "Towards monosemanticity"; they take the sample's own direction and
     draw by the squared loss. The draw depends on the step alone and is made from the whole batch of all
     processes. SAEs without dead latents are left alone.
 
@@ -88,7 +88,7 @@ class ResampleDeadLatents(DeadLatents):
 def resample(
     sae: SparseAutoencoder, dead: Tensor, x: Tensor, optimizer: torch.optim.Optimizer, seed: int
 ) -> None:
-    """Let the latents ``dead`` begin again from what ``sae`` misses of ``x``."""
+    """Restart the latents ``dead`` from residuals of ``x``."""
     missed = x - sae(x)
     weights = missed.square().sum(1).cpu()
     if not weights.any():

@@ -13,7 +13,7 @@ from .on_saes import OnSAEs
 
 
 class SamplePrefixes(OnSAEs):
-    """Draws the prefixes of every Matryoshka SAE anew at each step, short ones more often.
+    """Draws new prefixes for every Matryoshka SAE at each step, short ones more often.
 
     Their lengths are ``d_sae`` and ``n_prefixes - 1`` others, each the integer part of a power of
     ``d_sae`` whose exponent is uniform: halves, quarters and eighths are equally often the length's
@@ -25,7 +25,7 @@ class SamplePrefixes(OnSAEs):
         saes: Names of the SAEs acted on; by default every Matryoshka.
 
     Raises:
-        ValueError: ``n_prefixes`` is below 1, no SAE is a Matryoshka, or a named one is none.
+        ValueError: ``n_prefixes`` is below 1, no SAE is a Matryoshka, or a named SAE is of another class.
     """
 
     def __init__(self, n_prefixes: int = 5, seed: int = 0, saes: list[str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What TensorBoard shows beside scalars and pictures: charts of scores with their chance, and settings."""
+"""Extras for TensorBoard: charts of scores with their chance level, and the settings of a run."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ def log_hyperparameters(
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings under keys with dots; what TensorBoard cannot show becomes text."""
+    """Nested settings under keys with dots; values that TensorBoard cannot show become text."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         name = f"{prefix}{key}"

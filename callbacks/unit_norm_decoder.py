@@ -11,8 +11,8 @@ from .on_saes import OnSAEs
 class UnitNormDecoder(OnSAEs):
     """Keeps decoder rows at norm 1: removes the gradient along them before a step, rescales them after it.
 
-    Without the removal Adam's moments would hold what the rescaling undoes. Bricken et al. (2023),
-    "Towards monosemanticity".
+    Without the removal, Adam's moments would contain a component that the rescaling undoes. Bricken et al.
+    (2023), "Towards monosemanticity".
 
     Args:
         saes: Names of the SAEs acted on; by default all.

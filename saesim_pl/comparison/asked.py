@@ -19,7 +19,7 @@ from saesim_pl.comparison.store import Store, fingerprint, version_of_code
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked of all pairs alike.
+    """Settings shared by all pairs.
 
     Attributes:
         null: Null of all measures, or by the name of a measure.
@@ -49,7 +49,7 @@ class Asked:
         return PairComparison(pair, plan.measures, plan.pairings, null_of, **more)
 
     def check(self, planned: Sequence[tuple[FeatureSet, FeatureSet, Plan]]) -> None:
-        """Refuse now what would be refused after hours: nulls, and too few pairs of rows."""
+        """Refuse unsuited nulls and too few pairs of rows now, not after hours of computing."""
         for a, b, plan in planned:
             comparison = self.comparison(self.pair(a, b, None), plan)
             for one in comparison.asked if self.by_name else ():

@@ -48,7 +48,7 @@ def compare(
 ) -> Comparison:
     """Compare every two of some feature sets: trained SAEs, true features, matrices.
 
-    Each score stands beside its null, in which pairs are matched anew on every draw.
+    Each score comes with its null, for which pairs are matched again on every draw.
 
     Args:
         things: Two or more of: ``RUN:a`` for an SAE of a run's folder or checkpoint, ``RUN`` for all of them,
@@ -79,7 +79,7 @@ def compare(
 
     Raises:
         FileNotFoundError: A run, a checkpoint or a file is missing.
-        TypeError: A thing cannot be compared, or a metric is none.
+        TypeError: A thing cannot be compared, or a metric is not a torchmetrics Metric.
         ValueError: Sides do not go together, a null is unsuited, or an option is out of range.
     """
     _check(family, folder)

@@ -1,4 +1,4 @@
-"""Many pairs, compared as one table: what callbacks, the command line and notebooks ask for."""
+"""Many pairs, compared as one table, for callbacks, the command line and notebooks."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace

@@ -14,11 +14,11 @@ def drawer_of(pair: Pair, null: Null, first: Question, sides: Sides) -> Callable
     Args:
         pair: The data.
         null: The null.
-        first: One of the questions that the draws answer; nulls that draw a group draw that of this one.
+        first: One of the questions that the draws answer; nulls that draw a group draw its group.
         sides: The data as this question sees them.
 
     Raises:
-        ValueError: The null needs latents, and there are none.
+        ValueError: The null needs latents, which the pair lacks.
     """
     a, b = pair.a, pair.b
     if isinstance(null, ShiftedTokensNull):

@@ -67,7 +67,7 @@ class FeatureSet:
         return self if group == "all" else self.rows(self.groups[group].nonzero().squeeze(1))
 
     def rows(self, index: Int[Tensor, " m"]) -> "FeatureSet":
-        """Chosen rows; groups and latents are dropped, since they are those of the whole set."""
+        """Chosen rows; groups and latents are dropped, since they belong to the whole set."""
         index = index.to(self.directions.device)
         return replace(
             self,

@@ -28,7 +28,7 @@ SHOWN = (
 def write_rows(
     rows: Sequence[ComparisonRow], stem: Path, formats: Sequence[str] = ("csv", "json")
 ) -> list[Path]:
-    """Write rows to ``<stem>.<suffix>`` for each format; what was there before stays until it is whole.
+    """Write rows to ``<stem>.<suffix>`` for each format; an old file stays until the new one is whole.
 
     Args:
         rows: The rows.
@@ -66,7 +66,7 @@ def read_rows(path: Path) -> list[ComparisonRow]:
 
 
 def as_csv(rows: Sequence[ComparisonRow]) -> str:
-    """All columns; what is not known is blank."""
+    """All columns; unknown values are blank."""
     file = io.StringIO()
     writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
     writer.writeheader()
@@ -75,7 +75,7 @@ def as_csv(rows: Sequence[ComparisonRow]) -> str:
 
 
 def as_json(rows: Sequence[ComparisonRow]) -> str:
-    """All columns; what is not known is null."""
+    """All columns; unknown values are null."""
     return json.dumps([asdict(row) for row in rows], indent=1, allow_nan=False) + "\n"
 
 
@@ -106,7 +106,7 @@ def _cells(row: ComparisonRow) -> list[str]:
 
 
 def as_text(value: float | int | str | None) -> str:
-    """A number to four digits, a blank for what is not known."""
+    """A number to four digits, a blank for an unknown one."""
     if value is None:
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

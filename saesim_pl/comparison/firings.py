@@ -1,4 +1,4 @@
-"""Firings of latents against those of the true features they are matched with."""
+"""Firings of latents compared with the firings of their matched true features."""
 
 import torch
 from jaxtyping import Float

@@ -16,11 +16,12 @@ from saesim_pl.functional import Matching
 class DrawScorer:
     """Scores one measure over the draws of a null.
 
-    A measure in two halves prepares each side alone. The half of ``a`` is the same in all draws; that of
-    ``b`` too where a draw only turns ``b`` and the measure does not see it, up to the order of its rows.
+    A measure in two halves prepares each side alone. The half of ``a`` is the same in all draws. The half
+    of ``b`` is the same, up to the order of its rows, where a draw only turns ``b`` and the measure is
+    invariant to that.
 
     Args:
-        measure: What is scored.
+        measure: The measure.
         pairing: How rows find partners.
         sides: The data: the compared rows of ``a``, all rows of ``b``.
     """
@@ -68,7 +69,7 @@ class DrawScorer:
             return float(halves.compare(half_a, halves.prepare(rows_b[index_b])))
 
     def _rows_of_b(self, draw: Draw | None, sides: Sides, matching: Matching) -> tuple[Tensor, Tensor, bool]:
-        """Rows to take b from, which of them, and whether they are those of the data."""
+        """Rows to take b from, which of them, and whether these are the rows of the data."""
         data = self.sides.b.directions
         if draw is None or sides.b.directions is data or (draw.turned and self.blind_to_turning):
             return data, matching.index_b, True

@@ -16,14 +16,14 @@ from saesim_pl.functional.subspaces.paired_sums import PairedSums
 from saesim_pl.metrics.paired_sums import NAMES, PairedSumsStore
 
 SUBSET = "latents"
-"""Stands in the column ``subset`` of scores of latents."""
+"""Value of the column ``subset`` for scores of latents."""
 
 
 def check_latent_metrics(metrics: Mapping[str, Metric]) -> None:
     """Refuse metrics that sums over samples are not enough for.
 
     Raises:
-        ValueError: With the name of the metric and some that will do.
+        ValueError: A metric needs more than sums; the message names some that do not.
     """
     for name, metric in metrics.items():
         if not _is_of_plain_sums(metric):
@@ -106,7 +106,7 @@ def _joined(
 def _centered(
     sums: ActivationSums, total_a: Float[Tensor, " d_a+1"], total_b: Float[Tensor, " d_b+1"]
 ) -> Float[Tensor, "d_a+1 d_b+1"]:
-    """Products of ``(u, |u|^2 - its mean)`` and ``(v, |v|^2 - its mean)``, from those of z about zero."""
+    """Products of ``(u, |u|^2 - its mean)`` and ``(v, |v|^2 - its mean)``, from products of z about 0."""
     n = sums.n
     products = sums.cross - torch.outer(total_a, total_b) / n
     mean_a, mean_b = total_a[:-1] / n, total_b[:-1] / n

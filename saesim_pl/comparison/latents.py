@@ -47,7 +47,7 @@ class _Shifted(Draws):
 
 
 class LatentSums:
-    """Sums over the samples of a stream, for one pair of SAEs; the latents themselves pass by.
+    """Sums over the samples of a stream, for one pair of SAEs; latents are not stored.
 
     The samples form a ring. A shift by s pairs sample i of ``a`` with sample i - s of ``b``: only the last
     samples of ``b``, and the first of ``a``, as many as the largest shift has, are kept for it.
@@ -55,7 +55,7 @@ class LatentSums:
     Args:
         n_draws: Shifts, by 1, 2, ... documents.
         document: Samples of one document.
-        sum_up: Called with the sums at the end, to add those of other processes in place.
+        sum_up: Called with the sums at the end, to add the sums of other processes in place.
         keep_squares: Whether sums of products within each side are kept too, for measures of latents.
 
     Example:

@@ -1,4 +1,4 @@
-"""A metric as the comparison uses it: which rows it is given, and what is declared of it."""
+"""A metric as the comparison uses it: the rows that it takes, and its declaration."""
 
 import inspect
 import math
@@ -93,7 +93,7 @@ class Measure:
 
     @property
     def min_pairs(self) -> int:
-        """Fewest pairs for which it says something."""
+        """Fewest pairs for which the score is informative."""
         if self.declaration is None:
             return 1
         return max(1, self.declaration.min_rows(self.options)) if self.sees_pairing else 1
@@ -136,7 +136,7 @@ def measures_of(metrics: Mapping[str, Metric]) -> list[Measure]:
 
     Raises:
         TypeError: One is no Metric.
-        ValueError: There are none, a name cannot stand in a key, or a metric is unsuited.
+        ValueError: The mapping is empty, a name is not allowed in a key, or a metric is unsuited.
     """
     if not metrics:
         raise ValueError("metrics is empty: name at least one")

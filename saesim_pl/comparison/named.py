@@ -18,11 +18,11 @@ _METHODS: tuple[MatchingMethod, ...] = ("argmax", "mutual", "hungarian")
 def named_metrics(
     asked: str | Sequence[str] | Mapping[str, Metric] | None,
 ) -> dict[str, Metric] | None:
-    """Metrics by name; names of default metrics stand for these. None stays None.
+    """Metrics by name; the name of a default metric gives this metric. None stays None.
 
     Raises:
         TypeError: A value is no Metric.
-        ValueError: A name is unknown, or there are none.
+        ValueError: A name is unknown, or no name is given.
     """
     if asked is None or isinstance(asked, Mapping):
         return None if asked is None else dict(asked)
@@ -37,7 +37,7 @@ def named_pairings(
     ``correlation_mutual`` and so on; with ``_top_100`` behind, the best 100 pairs. None stays None.
 
     Raises:
-        ValueError: A name is unknown, or there are none.
+        ValueError: A name is unknown, or no name is given.
     """  # noqa: D205 - the first sentence needs two lines
     if asked is None or isinstance(asked, Mapping):
         return None if asked is None else dict(asked)

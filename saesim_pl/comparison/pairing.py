@@ -16,7 +16,7 @@ class Pairing(ABC):
     """How rows of ``a`` find rows of ``b``."""
 
     by: ClassVar[str]
-    """What the rule looks at: ``position``, ``cosine`` or ``correlation``."""
+    """Scores that the rule uses: ``position``, ``cosine`` or ``correlation``."""
 
     @abstractmethod
     def match(self, sides: Sides) -> Matching:
@@ -49,12 +49,12 @@ class Unpaired(Pairing):
 
 
 class _ByScore(Pairing):
-    """What the pairings by cosine and by correlation share.
+    """Base of the pairings by cosine and by correlation.
 
     Args:
         method: ``argmax`` gives each row of ``a`` its best row of ``b``, many to one; ``mutual`` keeps the
             pairs that are each other's best; ``hungarian`` is one to one with the highest sum.
-        top: Keep only this many pairs, those of the highest scores.
+        top: Keep only this many pairs, with the highest scores.
         min_score: Drop pairs of a lower score.
 
     Raises:
@@ -85,7 +85,7 @@ class CosinePairing(_ByScore):
     Args:
         method: ``argmax`` gives each row of ``a`` its best row of ``b``, many to one; ``mutual`` keeps the
             pairs that are each other's best; ``hungarian`` is one to one with the highest sum of cosines.
-        top: Keep only this many pairs, those of the highest cosines.
+        top: Keep only this many pairs, with the highest cosines.
         min_score: Drop pairs of a lower cosine.
 
     Raises:
@@ -105,7 +105,7 @@ class CorrelationPairing(_ByScore):
     Args:
         method: ``argmax`` gives each latent of ``a`` its best of ``b``, many to one; ``mutual`` keeps the
             pairs that are each other's best; ``hungarian`` is one to one with the highest sum.
-        top: Keep only this many pairs, those of the highest correlations.
+        top: Keep only this many pairs, with the highest correlations.
         min_score: Drop pairs of a lower correlation.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What is asked of a pair: what was said, or the defaults that suit it."""
+"""Measures and pairings of one pair: those given by the user, or defaults that suit the pair."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from saesim_pl.metrics import MatchedScore
 
 @dataclass(frozen=True)
 class Plan:
-    """By what a pair is compared.
+    """The measures and pairings of one pair.
 
     Attributes:
         measures: The measures.
         pairings: The pairings, by name.
-        note: What was left out and why; empty if nothing was.
+        note: Measures and pairings that were left out, and why; empty for nothing.
         apart: Why a pairing by correlation was taken although nobody asked for it; else empty.
     """
 
@@ -51,7 +51,7 @@ def plan_of(
         one_space: Whether cosines mean something, whatever is known of the spaces.
 
     Raises:
-        TypeError: A metric is none.
+        TypeError: A metric is not a torchmetrics Metric.
         ValueError: Cosines are asked for where they mean nothing, and nothing else can be done.
     """
     try:

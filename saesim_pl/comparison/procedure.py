@@ -35,7 +35,7 @@ class PairComparison:
 
     Args:
         pair: The pair.
-        measures: What is scored.
+        measures: The measures.
         pairings: By name, how rows find partners.
         null_of: The null of each measure under each pairing.
         remembered: Scores of nulls that depend on shapes alone, shared between comparisons.
@@ -154,7 +154,7 @@ class PairComparison:
             return values
 
         def part(draws: range) -> Tensor:
-            # Which draws of what: with the pair itself all that the scores depend on.
+            # The draws and their sources: with the pair itself, the scores depend on nothing else.
             things = (null, draws, [(one.measure, one.pairing, one.subset, one.swapped) for one in asked])
             return self.keep(things, lambda: torch.tensor(self._mapped(scores, draws), dtype=torch.float64))
 

@@ -9,7 +9,7 @@ Clock = Callable[[], float]
 
 
 class Progress:
-    """Counts work. The time left comes from work that was done now: what was found done took no time.
+    """Counts work. The time left is estimated from work done now, without the work that was skipped.
 
     Args:
         total: All work, in any unit.
@@ -55,7 +55,7 @@ def shown(progress: Progress, title: str, show: bool) -> Iterator[None]:
     """Show a bar on the standard error stream while the body runs.
 
     Args:
-        progress: What is shown.
+        progress: The progress to show.
         title: Text beside the bar.
         show: Whether to show anything.
     """

@@ -17,11 +17,11 @@ NullOf = Callable[[Pairing, Measure], Null | None]
 
 @dataclass(frozen=True)
 class Pair:
-    """What is compared with what.
+    """Two feature sets to compare.
 
     Args:
-        a: Rows that are sought.
-        b: Rows among which they are sought.
+        a: Rows to find.
+        b: Rows to search.
         subsets: Groups of ``a`` (of ``b``, in the other direction) to compare; ``all`` for all rows.
         correlations: Correlations of their latents over common samples, observed and shifted.
         one_space: Whether cosines mean something although the spaces have different names.
@@ -39,7 +39,7 @@ class Pair:
         return f"{self.a.name}~{self.b.name}"
 
     def has(self, subset: str, swapped: bool) -> bool:
-        """Whether the side whose rows are sought has such a group."""
+        """Whether the side whose rows are to be found has such a group."""
         return subset == "all" or subset in (self.b if swapped else self.a).groups
 
 

@@ -15,7 +15,7 @@ class Comparison(list[ComparisonRow]):
 
     Args:
         rows: The rows.
-        notes: What was left out of some pairs, and why.
+        notes: Measures and pairings that were left out for some pairs, and why.
 
     Example:
         >>> rows = Comparison([ComparisonRow(None, "a~b", "all", "hungarian", "svcca", 0.5)])

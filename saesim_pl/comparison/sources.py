@@ -28,7 +28,7 @@ class SAELatents:
         sae: The SAE.
         stream: Stream that it reads; None for the only one there is.
         run: Folder of its run, where there is one.
-        normalization: What its data did to the stream; None for nothing.
+        normalization: How its data normalized the stream; None if they did not.
     """
 
     sae: SparseAutoencoder

@@ -16,7 +16,7 @@ _ONLY_SAMPLES = frozenset(
         "skip_positions",
     }
 )
-"""Arguments of data modules that decide which samples are seen, and not what a direction means."""
+"""Arguments of data modules that decide which samples are seen but do not change the space."""
 
 
 def space_of(run: Path, stream: str, streams: Sequence[str]) -> str:

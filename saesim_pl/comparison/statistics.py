@@ -23,7 +23,7 @@ class Scored:
 
     Attributes:
         row: Value, counts and notes.
-        measure: What was scored.
+        measure: The measure that was scored.
         draws: Scores of the null; None where there is no null.
         observed: The value as the draws were computed, which may differ from it by rounding.
     """

@@ -30,7 +30,7 @@ class Store:
         self.folder = folder
 
     def get(self, key: str) -> Tensor | None:
-        """The tensor kept under ``key``; None if there is none, or a damaged one."""
+        """The tensor kept under ``key``; None if it is missing or damaged."""
         try:
             with safe_open(self.folder / f"{key}.safetensors", framework="pt") as file:
                 values = file.get_tensor("values")

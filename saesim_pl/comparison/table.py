@@ -50,7 +50,7 @@ def _blocks(rows: Sequence[ComparisonRow]) -> dict[str, list[ComparisonRow]]:
 
 
 def _lines(block: Sequence[ComparisonRow], pair: str) -> dict[str, dict[str, ComparisonRow]]:
-    """Rows of a block by what its first column says, then by subset."""
+    """Rows of a block by the label in its first column, then by subset."""
     several = len({row.pairing for row in block if row.pairing}) > 1
     lines: dict[str, dict[str, ComparisonRow]] = {}
     for row in block:

@@ -24,7 +24,7 @@ def sets_of(things: Iterable[Thing]) -> list[FeatureSet]:
     Raises:
         FileNotFoundError: A word names a file or run that is not there.
         TypeError: A thing is something else.
-        ValueError: There are fewer than two, or a name cannot stand in a table.
+        ValueError: There are fewer than two, or a name is not allowed in a table.
     """
     found: list[FeatureSet] = []
     for i, thing in enumerate(things):

@@ -1,4 +1,4 @@
-"""The null that stands beside a score unless another is asked for."""
+"""The default null of each score."""
 
 from collections.abc import Callable, Mapping
 

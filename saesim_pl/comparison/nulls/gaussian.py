@@ -19,7 +19,7 @@ Like = Literal["shapes", "shape", "row_norms", "spectrum", "spectra"]
 
 
 class GaussianNull(Null):
-    """Draws Gaussian rows in place of those of ``b``, or of both sides, and pairs them again.
+    """Replaces the rows of ``b``, or of both sides, by Gaussian rows and pairs them again.
 
     Args:
         n_draws: Draws; the least p-value is ``1 / (n_draws + 1)``.

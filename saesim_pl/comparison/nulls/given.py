@@ -16,7 +16,7 @@ class GivenNull(Null):
         feature_sets: The sets, of the width of ``b``.
 
     Raises:
-        ValueError: There are none.
+        ValueError: ``feature_sets`` is empty.
 
     Example:
         >>> import torch

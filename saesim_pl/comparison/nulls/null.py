@@ -81,7 +81,7 @@ class Null(ABC):
 
     @abstractmethod
     def draws(self, a: FeatureSet, b: FeatureSet, group: str = "all") -> Draws:
-        """What draws are made from; work that all draws share is done here, once."""
+        """The draws for one pair; work that all draws share is done here, once."""
 
     def refusal(
         self, pairing: Pairing, declaration: Declaration | None, options: Mapping[str, Any]

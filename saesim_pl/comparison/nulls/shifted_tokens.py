@@ -1,4 +1,4 @@
-"""Latents of one side shifted in time against those of the other."""
+"""Shifts the latents of one side in time relative to the other side."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from saesim_pl.comparison.nulls.null import Draws, Null
 
 
 class ShiftedTokensNull(Null):
-    """Shifts the latents of ``b`` against those of ``a`` by whole documents, correlates and pairs them again.
+    """Shifts the latents of ``b`` by whole documents relative to ``a``, correlates and pairs them again.
 
     Keeps how each latent fires over time, the places within a document included; destroys that latents of
     both sides fire on the same tokens. The samples form a ring, so that each shift pairs all of them.
