@@ -94,8 +94,8 @@ class NormalizedSAEs(FiniteLossesOnly):
             raise ValueError(
                 f"no weights divide a row by its own norm; SAE {name!r} was trained under row_norm"
             )
-        if made.shift is not None and made.scale is not None:
-            sae.fold_normalization(made.shift, made.scale)
+        if made.mode != "none":
+            sae.fold_normalization(*made.shift_and_scale)
         return sae
 
     def setup(self, stage: str) -> None:
