@@ -269,6 +269,7 @@ def test_in_python_an_evaluation_after_a_fit_has_another_folder(tmp_path: Path) 
 
     class Ask(LastCheckpoint):
         def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+            super().setup(trainer, pl_module, stage)
             seen.append(run_folder(trainer))
             assert run_folder(trainer) == seen[-1]
 
