@@ -53,7 +53,7 @@ class CompareToTruth(Comparer):
         pairings: dict[str, Pairing] | None = None,
         null: Null | dict[str, Null] | None = None,
         n_draws: int = 19,
-        validation_draws: int = 19,
+        validation_draws: int = 9,
     ) -> None:
         super().__init__(
             default_metrics(k) if metrics is None else metrics,

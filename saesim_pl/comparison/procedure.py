@@ -16,7 +16,7 @@ from saesim_pl.comparison.measure import Measure
 from saesim_pl.comparison.nulls import Null, ShiftedTokensNull, SubsetNull
 from saesim_pl.comparison.pairing import Pairing
 from saesim_pl.comparison.question import NullOf, Pair, Question, questions, shape_key
-from saesim_pl.comparison.score_data import score_data
+from saesim_pl.comparison.score_data import notes_taken, score_data
 from saesim_pl.comparison.sides import Sides
 from saesim_pl.comparison.statistics import Scored
 from saesim_pl.functional import SimilarityWarning
@@ -72,7 +72,7 @@ class PairComparison:
     def scored(self) -> list[Scored]:
         """All rows, with their draws."""
         with self._threads() as self._pool:
-            observed = [score_data(one, self.sides(one.subset, one.swapped)) for one in self.asked]
+            observed = self._observed()
             known = [a for a, one in zip(self.asked, observed, strict=True) if one.observed is not None]
             draws: dict[Question, Tensor] = {}
             for null, asked in self._by_null(known):
@@ -81,6 +81,22 @@ class PairComparison:
             Scored(one.row, one.measure, draws.get(asked), one.observed, one.notes)
             for asked, one in zip(self.asked, observed, strict=True)
         ]
+
+    def _observed(self) -> list[Scored]:
+        """The scores of the data; each thread has a side of its own, whose matchings it makes once."""
+        groups: dict[tuple[str, bool], list[int]] = {}
+        for i, one in enumerate(self.asked):
+            self.sides(one.subset, one.swapped)
+            groups.setdefault((one.subset, one.swapped), []).append(i)
+        found: dict[int, Scored] = {}
+
+        def score(key: tuple[str, bool]) -> None:
+            for i in groups[key]:
+                found[i] = score_data(self.asked[i], self.sides(*key))
+
+        with notes_taken():
+            list((self._pool.map if self._pool else map)(score, groups))
+        return [found[i] for i in range(len(self.asked))]
 
     def _threads(self) -> AbstractContextManager[ThreadPoolExecutor | None]:
         """Threads that each compute one draw; none where a single draw keeps all of them busy."""

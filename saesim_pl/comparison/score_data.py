@@ -1,8 +1,10 @@
 """The score of the data themselves, with its counts and whatever there is to say about it."""
 
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from saesim_pl.comparison.question import Question
 from saesim_pl.comparison.row import ComparisonRow
@@ -17,12 +19,15 @@ def score_data(asked: Question, sides: Sides) -> Scored:
     Args:
         asked: Measure, pairing and subset.
         sides: The rows of the subset, and all rows of the other side.
+
+    To be called within :func:`notes_taken`.
     """
     measure = asked.measure
-    with _noted() as notes:
-        matching = asked.matching(sides)
-        enough = len(matching) >= measure.min_pairs
-        value = measure.of_sides(sides, matching, asked.pairing.by == "position") if enough else None
+    notes: list[str] = []
+    _thread.notes = notes
+    matching = asked.matching(sides)
+    enough = len(matching) >= measure.min_pairs
+    value = measure.of_sides(sides, matching, asked.pairing.by == "position") if enough else None
     if not enough:
         notes.append(f"needs {measure.min_pairs} pairs of rows, has {len(matching)}")
     elif measure.sees_pairing and not measure.own_pairs and not matching.is_one_to_one:
@@ -46,11 +51,24 @@ def _row(asked: Question, sides: Sides, matching: Matching, value: float | None)
     )
 
 
+_thread = threading.local()
+
+
 @contextmanager
-def _noted() -> Iterator[list[str]]:
-    """Collects warnings about scores: they belong into the table, not into the terminal."""
-    notes: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
+def notes_taken() -> Iterator[None]:
+    """Keep warnings about scores for the rows of the thread that gave them: they belong into the table.
+
+    Python's own ``catch_warnings`` would mix the warnings of all threads.
+    """
+    with warnings.catch_warnings():
         warnings.simplefilter("always", SimilarityWarning)
-        yield notes
-    notes[:0] = [str(one.message) for one in caught if issubclass(one.category, SimilarityWarning)]
+        before = warnings.showwarning
+
+        def take(message: Warning | str, category: type[Warning], *more: Any, **options: Any) -> None:
+            if issubclass(category, SimilarityWarning):
+                _thread.notes.append(str(message))
+            else:
+                before(message, category, *more, **options)
+
+        warnings.showwarning = take
+        yield
