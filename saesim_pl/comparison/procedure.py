@@ -175,7 +175,8 @@ class PairComparison:
             return self.keep(things, lambda: torch.tensor(self._mapped(scores, draws), dtype=torch.float64))
 
         n, step = self._n_draws(null), _TOGETHER if self._pool else 1
-        table = torch.cat([part(range(t, min(n, t + step))) for t in range(0, n, step)])
+        parts = [part(range(t, min(n, t + step))) for t in range(0, n, step)]
+        table = torch.cat(parts) if parts else torch.zeros(0, len(asked))  # a stream of one document
         return {one: table[:, i] for i, one in enumerate(asked)}
 
     def _mapped(self, scores: Callable[[int], list[float]], draws: range) -> list[list[float]]:
