@@ -148,10 +148,9 @@ class PairComparison:
         scorers = {
             one: DrawScorer(one.measure, one.pairing, self.sides(one.subset, one.swapped)) for one in asked
         }
-        for one, scorer in scorers.items():
-            scorer.warm_up(one.matching(self.sides(one.subset, one.swapped)))
-
         draws_group = isinstance(null, SubsetNull) or null.depends_on_shapes
+        for one, scorer in scorers.items() if not draws_group else ():
+            scorer.warm_up(one.matching(self.sides(one.subset, one.swapped)))
 
         def scores(t: int) -> list[float]:
             drawn, whole = draw(t)

@@ -255,3 +255,11 @@ def test_small_scores_are_told_apart() -> None:
     assert f.permutation_null(f.procrustes_distance, *tiny, 19, form="distance").p_value == 0.05
     same = f.permutation_null(f.linear_cka, torch.ones(30, 2), torch.ones(30, 2), 19)
     assert (same.p_value, same.z) == (1, 0)
+
+
+def test_pairs_that_the_data_have_chosen_are_refused() -> None:
+    a, b = (torch.randn(20, 8, generator=torch.Generator().manual_seed(seed)) for seed in range(2))
+    matching = f.match_by_cosine(a, b, "hungarian")
+    for null in (permutation_null, gaussian_null):
+        with pytest.raises(ValueError, match="chosen by looking at a and b"):
+            null(f.matched_cosine_similarity, a, b, matching=matching)

@@ -14,7 +14,7 @@ from saesim_pl.functional.ground.inputs import check_matrix, check_option, same_
 from saesim_pl.functional.ground.single_threads import single_threads
 from saesim_pl.functional.nulls.comparison import Comparison
 from saesim_pl.functional.nulls.null_scores import compared_with_draws, null_generator
-from saesim_pl.functional.nulls.permutation_null import check_draws
+from saesim_pl.functional.nulls.permutation_null import check_draws, refuse_matching
 
 Match = Literal["shape", "row_norms", "spectrum"]
 
@@ -32,7 +32,8 @@ def gaussian_null(
 
     Tests whether ``b`` resembles ``a`` more than noise does. Also works for measures that ignore the
     pairing. Noise has mean 0: a uniform baseline on [0, 1) would share a direction with every other such
-    matrix.
+    matrix. Not for rows that were matched by looking at ``a`` and ``b``: the noise is not matched again here
+    (:class:`~saesim_pl.comparison.GaussianNull` does so).
 
     Args:
         measure: A function of this package.
@@ -61,6 +62,7 @@ def gaussian_null(
     """
     declaration_of(measure)
     check_option("match", match, get_args(Match))
+    refuse_matching(options)
     check_draws("n_draws", n_draws)
     check_matrix("a", a)
     check_matrix("b", b)

@@ -1,6 +1,6 @@
 """A measure's scores when rows are paired at random."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -26,6 +26,10 @@ def permutation_null(
 ) -> Comparison:
     """A measure's score, and its scores when the rows of both sides are paired at random.
 
+    Only for rows that are paired by construction, such as the same tokens. Pairs that were chosen by looking
+    at ``a`` and ``b`` (by cosine, the top k, the best of many) beat shuffled pairs on noise too; for them
+    :class:`~saesim_pl.comparison.ReflectionNull` chooses again on every draw.
+
     Tests whether the pairing matters: under the null all orders of the rows are equally likely. If a
     measure comes in two halves, the part that no re-pairing changes is computed once. P-values of many
     tests are adjusted by ``scipy.stats.false_discovery_control`` (Benjamini and Hochberg 1995), which
@@ -43,8 +47,8 @@ def permutation_null(
         The comparison; low p-values are evidence for the pairing, whether the measure is a similarity or not.
 
     Raises:
-        ValueError: The rows cannot be paired, there are fewer than 2 permutations, or the measure is
-            undeclared or does not depend on the pairing.
+        ValueError: The rows cannot be paired, there are fewer than 2 permutations, the measure is
+            undeclared or does not depend on the pairing, or ``matching`` is among the options.
 
     Example:
         >>> import torch
@@ -55,6 +59,7 @@ def permutation_null(
         >>> round(found.value, 3), found.p_value
         (0.998, 0.01)
     """
+    refuse_matching(options)
     check_depends_on_pairing(measure)
     check_draws("n_permutations", n_permutations)
     check_paired(a, b)
@@ -72,6 +77,15 @@ def permutation_null(
             a.dtype,
         )
     return replace(found, value=value)
+
+
+def refuse_matching(options: Mapping[str, Any]) -> None:
+    """Refuse pairs that were chosen by the data, with ``ValueError``: they beat random pairs on noise too."""
+    if options.get("matching") is not None:
+        raise ValueError(
+            "matching: these pairs were chosen by looking at a and b, and beat random ones on noise too; use "
+            "saesim_pl.compare, whose nulls match again on every draw"
+        )
 
 
 def check_depends_on_pairing(measure: Callable[..., Tensor]) -> None:
