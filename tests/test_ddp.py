@@ -60,7 +60,15 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     rows_two = [row for row in rows_two if not {*"cde", "all"} & {*row["pair"].split("~")}]
     assert len(rows_one) == len(rows_two) > 30
     for row_one, row_two in zip(rows_one, rows_two, strict=True):
-        assert row_two | {"value": 0, "chance": 0} == row_one | {"value": 0, "chance": 0}
-        if row_one["measure"] != "correlation_match":  # whose samples are shuffled within each process
-            assert row_two["chance"] == pytest.approx(row_one["chance"], abs=1e-5)
-        assert row_two["value"] == pytest.approx(row_one["value"], abs=1e-5)
+        # The second run has more SAEs, and so another table to adjust over.
+        exact = {key for key, value in row_one.items() if not isinstance(value, float)} - {
+            "p_adjusted",
+            "p_family",
+        }
+        assert {key: row_two[key] for key in exact} == {key: row_one[key] for key in exact}
+        for key in ("value", "null_mean", "null_std"):
+            assert row_two[key] == pytest.approx(row_one[key], abs=1e-5), (key, row_one)
+        if isinstance(row_one["p_value"], float):
+            assert row_two["p_value"] == pytest.approx(
+                row_one["p_value"], abs=0.051
+            )  # one draw next to a tie

@@ -9,7 +9,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from saesim_pl.comparison.latents import LatentSums
-from saesim_pl.comparison.measure import Measure
+from saesim_pl.comparison.measure import Measure, fresh_copy
 from saesim_pl.comparison.row import ComparisonRow
 from saesim_pl.comparison.statistics import Scored
 from saesim_pl.functional import SimilarityWarning
@@ -61,7 +61,7 @@ def score_latents(pair: str, metrics: Mapping[str, Metric], sums: LatentSums, nu
 
 
 def _value(metric: Metric, sums: PairedSums) -> float:
-    fresh = metric.clone()
+    fresh = fresh_copy(metric)
     for name in NAMES:
         setattr(fresh, name, getattr(sums, name))
     fresh._update_count = 1  # torchmetrics warns where nothing was seen

@@ -122,13 +122,20 @@ class Measure:
             if self.declaration is not None:
                 value = float(self.declaration.measure(a, b, **self.options, **matching))
             else:
-                fresh = self.metric.clone().to(a.device)
+                fresh = fresh_copy(self.metric).to(a.device)
                 fresh.reset()
                 fresh.update(a, b, **matching)
                 value = float(fresh.compute())
         if math.isnan(value):
             raise ValueError(f"{self.name} of {len(a)} and {len(b)} rows is NaN")
         return value
+
+
+def fresh_copy(metric: Metric) -> Metric:
+    """A copy of a metric that asks no other process: whoever computes has all rows."""
+    copy = metric.clone()
+    copy.distributed_available_fn = lambda: False
+    return copy
 
 
 def measures_of(metrics: Mapping[str, Metric]) -> list[Measure]:

@@ -111,7 +111,9 @@ def maximum_p(family: Sequence[Scored]) -> list[float]:
     both = torch.cat([values[:, None], draws], dim=1) * signs[:, None]
     mean = both.nanmean(dim=1, keepdim=True)
     spread = (both - mean).square().nanmean(dim=1, keepdim=True).sqrt()
-    scores = torch.where(spread > 0, (both - mean) / spread.where(spread > 0, 1.0), 0.0)
+    # A spread of nothing but rounding would be blown up to scores like any others.
+    varies = spread > 64 * torch.finfo(torch.float32).eps * both.abs().nan_to_num().amax(dim=1, keepdim=True)
+    scores = torch.where(varies, (both - mean) / spread.where(varies, 1.0), 0.0)
     scores = scores.nan_to_num(nan=-torch.inf)  # a draw with too few pairs reaches nothing
     maxima = scores[:, 1:].amax(dim=0)
     reached = (maxima >= scores[:, :1] - 1e-9).sum(dim=1)
