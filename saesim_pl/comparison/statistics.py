@@ -65,7 +65,7 @@ def _with_null(scored: Scored) -> ComparisonRow:
         return replace(row, null_mean=mean, notes=_joined([*notes, f"{len(draws)} draws: no p-value"]))
     measure = scored.measure
     found = compared(scored.observed, draws, measure.higher_is_better, torch.float32, measure.bounded)
-    inert = found.null_std == 0 and found.p_value == 1
+    inert = found.z == 0 and found.p_value == 1  # compared() gives z 0 where only rounding varies
     if inert:
         notes.append("every draw gives this score: the null cannot move it")
     best, mean = scored.measure.best, found.null_mean
