@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from saesim_pl.comparison.nulls import Null, ShiftedTokensNull, SubsetNull
+from saesim_pl.comparison.nulls import Null, ShiftedTokensNull
 from saesim_pl.comparison.nulls.null import Draw
 from saesim_pl.comparison.question import Pair, Question
 from saesim_pl.comparison.sides import Sides
 
 
 def drawer_of(pair: Pair, null: Null, first: Question, sides: Sides) -> Callable[[int], tuple[Draw, Sides]]:
-    """Draw number ``t`` of a null, and its two sides.
+    """Draw number ``t`` of a null, and its two sides in the order of the question.
 
     Args:
         pair: The data.
@@ -28,7 +28,8 @@ def drawer_of(pair: Pair, null: Null, first: Question, sides: Sides) -> Callable
     elif null.depends_on_shapes:
         made = null.draws(sides.a, sides.b)
     else:
-        a, b = (b, a) if isinstance(null, SubsetNull) and first.swapped else (a, b)
+        # The side among whose rows others are sought is the one that is drawn.
+        a, b = (b, a) if first.swapped else (a, b)
         made = null.draws(a, b, first.subset)
 
     def draw(t: int) -> tuple[Draw, Sides]:

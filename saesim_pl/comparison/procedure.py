@@ -108,15 +108,15 @@ class PairComparison:
         """The data's two sides, restricted to a group; each matching between them is made once."""
         key = subset, swapped
         if key not in self._sides:
-            self._sides[key] = self._restricted(self._data, *key)
+            data = self._data.swapped() if swapped else self._data
+            self._sides[key] = self._restricted(data, *key)
         return self._sides[key]
 
     def _restricted(self, sides: Sides, subset: str, swapped: bool) -> Sides:
-        whole = sides.swapped() if swapped else sides
         if subset == "all":
-            return whole
+            return sides
         mask = (self.pair.b if swapped else self.pair.a).groups[subset]
-        return whole.of_rows(mask.nonzero().squeeze(1))
+        return sides.of_rows(mask.nonzero().squeeze(1))
 
     def _by_null(self, asked: Iterable[Question]) -> list[tuple[Null, list[Question]]]:
         groups: dict[tuple, tuple[Null, list[Question]]] = {}
@@ -125,7 +125,7 @@ class PairComparison:
                 continue
             # A null that draws for one group or shape alone shares its draws with no other.
             alone = isinstance(one.null, SubsetNull) or one.null.depends_on_shapes
-            key = (str(one.null), one.null.seed, (one.subset, one.swapped) if alone else None)
+            key = (str(one.null), one.null.seed, one.swapped, one.subset if alone else None)
             groups.setdefault(key, (one.null, []))[1].append(one)
         return list(groups.values())
 

@@ -58,9 +58,7 @@ def test_draws_are_the_plain_procedure_repeated(null, n_b: int, name: str) -> No
     metrics = {n: m for n, m in small_metrics().items() if not n.startswith(("singular", "fraction_shared"))}
     comparison = PairComparison(pair, measures_of(metrics), {name: pairing}, null_chooser(null))
     for asked, scored in zip(comparison.asked, comparison.scored(), strict=True):
-        if asked.swapped:
-            continue
-        made = null.draws(pair.a, pair.b)
+        made = null.draws(pair.b, pair.a) if asked.swapped else null.draws(pair.a, pair.b)
         expected = []
         for t in range(4):
             x, y = made(t).a.directions, made(t).b.directions
@@ -254,3 +252,22 @@ def test_shared_features_are_found() -> None:
     metrics = {name: small_metrics()[name] for name in ("matched_cosine_similarity", "linear_cka")}
     rows = compare_pairs([pair_of(a, b)], measures_of(metrics), {"": CosinePairing()}, null_chooser(None, 19))
     assert {row.p_value for row in rows} == {0.05}
+
+
+def test_rows_of_a_group_are_sought_among_drawn_rows_in_both_directions() -> None:
+    """Half of the features are shared: the other half must come out in neither direction."""
+    g = torch.Generator().manual_seed(0)
+    rows = [torch.nn.functional.normalize(torch.randn(120, 64, generator=g), dim=1) for _ in range(3)]
+    unshared = torch.arange(240) >= 120
+    sets = [
+        FeatureSet(name, torch.cat([rows[0], own]), "s", groups={"unshared": unshared})
+        for name, own in zip("ab", rows[1:], strict=True)
+    ]
+    metrics = {
+        n: m for n, m in default_metrics().items() if n in ("mean_max_cosine_similarity", "uniqueness")
+    }
+    found = compare_pairs(
+        [Pair(*sets, subsets=("unshared",))], measures_of(metrics), {}, null_chooser(None, 99)
+    )
+    assert {row.pair for row in found} == {"a~b", "b~a"}
+    assert all(abs(row.z) < 4 and row.p_value > 0.02 for row in found), found
