@@ -98,7 +98,8 @@ class CompareToTruth(Comparer):
             name = pair.b.name
             truth = truth_by_stream(trainer)[cohort.reads[name]]
             matching = pairing.match(Sides(pair.a, pair.b))
-            self._firings[name] = MatchedFirings(truth, matching, pair.b.directions.device)
+            if len(matching):  # an SAE whose rows are all zero matches nothing
+                self._firings[name] = MatchedFirings(truth, matching, pair.b.directions.device)
 
     def observe(
         self, trainer: Trainer, cohort: SAECohort, outputs: Mapping[str, Tensor], batch_idx: int

@@ -116,7 +116,7 @@ class Measure:
         """The score of these rows.
 
         Raises:
-            ValueError: It is NaN.
+            ValueError: It is NaN or infinite.
         """
         with torch.no_grad():
             if self.declaration is not None:
@@ -126,8 +126,9 @@ class Measure:
                 fresh.reset()
                 fresh.update(a, b, **matching)
                 value = float(fresh.compute())
-        if math.isnan(value):
-            raise ValueError(f"{self.name} of {len(a)} and {len(b)} rows is NaN")
+        if not math.isfinite(value):
+            said = "NaN" if math.isnan(value) else "infinite"
+            raise ValueError(f"{self.name} of {len(a)} and {len(b)} rows is {said}")
         return value
 
 

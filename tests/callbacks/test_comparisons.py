@@ -102,6 +102,18 @@ def test_a_dead_latent_is_counted_and_never_matched(tmp_path) -> None:
     assert rows["truth~a", "all", "fraction_recovered"].value == pytest.approx(79 / 80)
 
 
+def test_an_sae_whose_rows_are_all_zero_has_no_scores_and_a_reason(tmp_path) -> None:
+    module, callback = data(), CompareToTruth()
+    cohort = cohort_that_knows(module)
+    with torch.no_grad():
+        cohort.saes["a"].W_dec.zero_()
+    validate(cohort, module, tmp_path, callback, CompareDictionaries(), ComparisonTable(), logger=True)
+    of_dead = [row for row in callback.rows if row.pair == "truth~a" and row.measure == "jaccard_similarity"]
+    assert of_dead[0].value is None
+    assert of_dead[0].notes == "needs 26 pairs of rows, has 0"
+    assert {row.pair for row in callback.rows if row.measure == "firing_f1"} == {"truth~b"}
+
+
 def test_shared_features_are_found_again_and_unshared_ones_by_chance(tmp_path) -> None:
     module, callback = data(d_in=128, n_features=160), CompareDictionaries(k=5)
     cohort = SAECohort({n: lambda d_in: StandardSAE(d_in, 160) for n in "ab"}, module.streams)

@@ -211,6 +211,14 @@ def test_what_is_no_metric_is_refused() -> None:
         def compute(self) -> Tensor:
             return torch.tensor(float("nan"))
 
+    class Endless(MeanDot):
+        def compute(self) -> Tensor:
+            return torch.tensor(float("inf"))
+
+    with pytest.raises(ValueError, match="x of 40 and 40 rows is infinite"):
+        compare_pairs(
+            [pair_of(*sides())], measures_of({"x": Endless()}), {"": CosinePairing()}, lambda *_: None
+        )
     with pytest.raises(TypeError, match="metrics: x must be a torchmetrics Metric, got Linear"):
         measures_of({"x": torch.nn.Linear(2, 2)})
     with pytest.raises(ValueError, match="does not say higher_is_better"):
